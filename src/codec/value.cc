@@ -1,0 +1,270 @@
+// Nodes are reference counted by hand: a shared_ptr would double the size of a Value. A node with
+// one reference belongs to its Value and may be changed in place; any other is copied first.
+#include "codec/value.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace keelson::codec {
+
+struct Value::Node {
+  std::atomic<std::uint32_t> references{1};
+};
+struct Value::StringNode : Node {
+  std::string text;
+};
+struct Value::ArrayNode : Node {
+  Array elements;
+};
+struct Value::ObjectNode : Node {
+  std::vector<Member> members;
+};
+
+namespace {
+const Value kNull;
+constexpr std::size_t kShortMax = 14;
+
+struct KeyLess {
+  bool operator()(const Member& m, std::string_view key) const { return m.key() < key; }
+};
+template <typename Members>
+auto lower_bound(Members& members, std::string_view key) {
+  return std::lower_bound(members.begin(), members.end(), key, KeyLess{});
+}
+}  // namespace
+
+Value::Value(std::string_view text) : Value() {
+  if (text.size() <= kShortMax) {
+    if (!text.empty()) std::memcpy(bytes_, text.data(), text.size());
+    tag_ = tag(Kind::string, static_cast<std::uint8_t>(text.size()));
+    return;
+  }
+  auto* node = new StringNode;
+  node->text = text;
+  adopt(Kind::string, node);
+}
+
+Value::Value(Array elements) : Value() {
+  auto* node = new ArrayNode;
+  node->elements = std::move(elements);
+  adopt(Kind::array, node);
+}
+
+Value Value::object() {
+  Value value;
+  value.adopt(Kind::object, new ObjectNode);
+  return value;
+}
+
+Value Value::object(std::initializer_list<std::pair<std::string_view, Value>> members) {
+  Value value = object();
+  for (const auto& [key, member] : members) value.set(key, member);
+  return value;
+}
+
+Value Value::object_of(std::vector<Member> members) {
+  const auto less = [](const Member& a, const Member& b) { return a.key() < b.key(); };
+  if (!std::is_sorted(members.begin(), members.end(), less))
+    std::stable_sort(members.begin(), members.end(), less);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (kept > 0 && members[kept - 1].key() == members[i].key()) {
+      members[kept - 1] = std::move(members[i]);
+    } else {
+      if (kept != i) members[kept] = std::move(members[i]);
+      ++kept;
+    }
+  }
+  members.resize(kept);
+  Value value;
+  auto* node = new ObjectNode;
+  node->members = std::move(members);
+  value.adopt(Kind::object, node);
+  return value;
+}
+
+void Value::adopt(Kind kind, Node* node) {
+  std::memcpy(bytes_, &node, sizeof node);
+  tag_ = tag(kind, kHeap);
+}
+
+void Value::copy_from(const Value& other) noexcept {
+  std::memcpy(static_cast<void*>(this), &other, sizeof *this);
+  if (has_node()) node()->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Value::unref(Node* node) const noexcept {
+  if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  switch (kind()) {
+    case Kind::string: delete static_cast<StringNode*>(node); return;
+    case Kind::array: delete static_cast<ArrayNode*>(node); return;
+    default: delete static_cast<ObjectNode*>(node); return;
+  }
+}
+
+std::int64_t Value::as_int(std::int64_t fallback) const {
+  if (kind() == Kind::integer) {
+    std::int64_t i = 0;
+    std::memcpy(&i, bytes_, sizeof i);
+    return i;
+  }
+  if (kind() == Kind::number) {
+    const double d = as_double();
+    if (std::isfinite(d) && std::abs(d) < 9.2e18) return static_cast<std::int64_t>(d);
+  }
+  return fallback;
+}
+
+double Value::as_double(double fallback) const {
+  if (kind() == Kind::integer) return static_cast<double>(as_int());
+  if (kind() != Kind::number) return fallback;
+  double d = 0;
+  std::memcpy(&d, bytes_, sizeof d);
+  return d;
+}
+
+std::string_view Value::as_string(std::string_view fallback) const {
+  if (kind() != Kind::string) return fallback;
+  if (tag_ >> 4 == kHeap) return static_cast<StringNode*>(node())->text;
+  return {bytes_, static_cast<std::size_t>(tag_ >> 4)};
+}
+
+std::size_t Value::size() const {
+  if (is_array()) return static_cast<ArrayNode*>(node())->elements.size();
+  if (is_object()) return static_cast<ObjectNode*>(node())->members.size();
+  return 0;
+}
+
+const Value* Value::find(std::string_view key) const {
+  if (!is_object()) return nullptr;
+  const auto& members = static_cast<ObjectNode*>(node())->members;
+  const auto at = lower_bound(members, key);
+  return at != members.end() && at->key() == key ? &at->value : nullptr;
+}
+
+const Value& Value::operator[](std::string_view key) const {
+  const Value* found = find(key);
+  return found != nullptr ? *found : kNull;
+}
+
+const Value& Value::operator[](std::size_t index) const {
+  const Array& all = elements();
+  return index < all.size() ? all[index] : kNull;
+}
+
+const Value& Value::at(std::string_view path) const {
+  const Value* here = this;
+  while (true) {
+    const std::size_t dot = path.find('.');
+    here = &(*here)[path.substr(0, dot)];
+    if (dot == std::string_view::npos) return *here;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+const Array& Value::elements() const {
+  static const Array none;
+  return is_array() ? static_cast<ArrayNode*>(node())->elements : none;
+}
+
+const std::vector<Member>& Value::members() const {
+  static const std::vector<Member> none;
+  return is_object() ? static_cast<ObjectNode*>(node())->members : none;
+}
+
+Value::ArrayNode& Value::own_array() {
+  if (is_null()) *this = array();
+  KEELSON_CHECK(is_array());
+  auto* node_here = static_cast<ArrayNode*>(node());
+  if (node_here->references.load(std::memory_order_acquire) != 1) {
+    *this = Value(node_here->elements);
+    node_here = static_cast<ArrayNode*>(node());
+  }
+  return *node_here;
+}
+
+Value::ObjectNode& Value::own_object() {
+  if (is_null()) *this = object();
+  KEELSON_CHECK(is_object());
+  auto* node_here = static_cast<ObjectNode*>(node());
+  if (node_here->references.load(std::memory_order_acquire) != 1) {
+    *this = object_of(node_here->members);
+    node_here = static_cast<ObjectNode*>(node());
+  }
+  return *node_here;
+}
+
+Value& Value::edit(std::string_view key) {
+  auto& members = own_object().members;
+  auto at = lower_bound(members, key);
+  if (at == members.end() || at->key() != key) at = members.insert(at, Member{Value(key), Value()});
+  return at->value;
+}
+
+Value& Value::edit(std::size_t index) {
+  Array& all = own_array().elements;
+  KEELSON_CHECK(index < all.size());
+  return all[index];
+}
+
+Value& Value::edit_path(std::string_view path) {
+  Value* here = this;
+  while (true) {
+    const std::size_t dot = path.find('.');
+    here = &here->edit(path.substr(0, dot));
+    if (dot == std::string_view::npos) return *here;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+bool Value::erase(std::string_view key) {
+  if (!has(key)) return false;
+  auto& members = own_object().members;
+  members.erase(lower_bound(members, key));
+  return true;
+}
+
+void Value::push_back(Value element) {
+  own_array().elements.push_back(std::move(element));
+}
+
+void Value::insert(std::size_t index, Value element) {
+  Array& all = own_array().elements;
+  KEELSON_CHECK(index <= all.size());
+  all.insert(all.begin() + static_cast<std::ptrdiff_t>(index), std::move(element));
+}
+
+void Value::erase(std::size_t index) {
+  Array& all = own_array().elements;
+  KEELSON_CHECK(index < all.size());
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+Array& Value::edit_elements() {
+  return own_array().elements;
+}
+
+bool Value::operator==(const Value& other) const {
+  if (is_number() && other.is_number()) {
+    if (is_integer() && other.is_integer()) return as_int() == other.as_int();
+    return as_double() == other.as_double();
+  }
+  if (kind() != other.kind()) return false;
+  switch (kind()) {
+    case Kind::null: return true;
+    case Kind::boolean: return as_bool() == other.as_bool();
+    case Kind::string: return as_string() == other.as_string();
+    case Kind::array: return same_node(other) || elements() == other.elements();
+    default:
+      return same_node(other) ||
+             std::equal(members().begin(), members().end(), other.members().begin(),
+                        other.members().end(), [](const Member& a, const Member& b) {
+                          return a.key() == b.key() && a.value == b.value;
+                        });
+  }
+}
+
+}  // namespace keelson::codec
