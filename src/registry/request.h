@@ -1,0 +1,139 @@
+// What comes in to the registry and what goes out, for every verb of the Kubernetes API. Plain
+// data: HTTP fills a Request from a URL, headers and a body that it decoded (JSON, YAML or
+// protobuf); controllers fill one from a cluster::Write. Neither knows the other.
+//
+// Nothing here depends on a connection, a media type of the wire, or a thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "codec/json.h"
+#include "codec/value.h"
+
+namespace keelson::registry {
+
+using codec::Value;
+
+// Who asks. Authentication has been done; the groups are complete ("system:authenticated").
+struct Identity {
+  std::string user, uid;
+  std::vector<std::string> groups;
+  std::map<std::string, std::vector<std::string>> extra;
+  bool in_group(std::string_view group) const;
+};
+
+// Verbs as in authorization ("deletecollection" is remove_collection).
+enum class Verb : std::uint8_t {
+  get,
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  remove,
+  remove_collection
+};
+enum class PatchType : std::uint8_t { json, merge, strategic, apply };
+
+// Query parameters, as text where Kubernetes words errors about the text itself. Empty: not given.
+// remove and remove_collection take theirs from a DeleteOptions body too; the registry merges them.
+struct Options {
+  // Writes. A parameter that stands twice is refused by Kubernetes only for dryRun.
+  std::vector<std::string> dry_run;  // {"All"}; an empty element is an error of the client
+  std::string field_manager;
+  std::string field_manager_default;  // from the User-Agent, cut as Kubernetes does
+  std::string field_validation;       // "Strict", "Warn", "Ignore"
+  std::optional<bool> force;          // apply
+  // Deletes.
+  std::optional<std::int64_t> grace_seconds;
+  std::string propagation;
+  std::optional<bool> orphan_dependents;
+  std::string precondition_uid, precondition_revision;
+  // Reads.
+  std::string label_selector, field_selector;
+  std::string revision;        // resourceVersion
+  std::string revision_match;  // resourceVersionMatch
+  std::int64_t limit = 0;
+  std::string continue_token;
+  bool allow_bookmarks = false;
+  std::optional<bool> send_initial_events;
+  std::optional<std::int64_t> timeout_seconds;
+};
+
+// In which form objects are answered: as themselves, as meta.k8s.io Table (kubectl get), or as
+// PartialObjectMetadata(List). The registry answers in that form; watch events too.
+struct Form {
+  enum class Kind : std::uint8_t { object, table, partial };
+  Kind kind = Kind::object;
+  std::string version = "v1";               // of meta.k8s.io: "v1" or "v1beta1"
+  std::string include_object = "Metadata";  // of a Table's rows: "None", "Metadata", "Object"
+};
+
+struct Request {
+  Verb verb = Verb::get;
+  std::string group, version, resource;  // "apps", "v1", "deployments" (plural, as in the URL)
+  std::string namespace_, name, subresource;
+  // The decoded body. An Error stands for a body that could not be parsed; it is answered at the
+  // point where Kubernetes would (a PATCH of a missing object is 404 all the same). A null value:
+  // no body.
+  Result<codec::JsonDocument> body = codec::JsonDocument{};
+  PatchType patch_type = PatchType::merge;
+  Options options;
+  Form form;
+  Identity identity;
+
+  bool dry() const { return !options.dry_run.empty(); }
+};
+
+// An object with the bytes to be served. Either may be missing; of(...) and text() make the other.
+class Object {
+ public:
+  Object() = default;
+  explicit Object(Value value) : value_(std::move(value)) {}
+  explicit Object(std::shared_ptr<const std::string> bytes) : bytes_(std::move(bytes)) {}
+  Object(Value value, std::shared_ptr<const std::string> bytes)
+      : value_(std::move(value)), bytes_(std::move(bytes)) {}
+  const Value& value() const;        // parsed on first use
+  const std::string& bytes() const;  // encoded on first use
+  bool has_bytes() const { return bytes_ != nullptr; }
+  bool empty() const { return !bytes_ && value_.is_null(); }
+
+ private:
+  mutable Value value_;
+  mutable std::shared_ptr<const std::string> bytes_;
+};
+
+// The answer to a request that succeeded.
+struct Response {
+  int code = 200;  // 201 for what was created, 202 for a delete that waits
+  // The object, Status, Table or, for a list, the envelope: apiVersion, kind and metadata, without
+  // items.
+  Object object;
+  bool is_list = false;
+  std::vector<Object> items;  // of a list, in order; complete with apiVersion and kind
+  bool items_null = false;    // an empty PartialObjectMetadataList says "items": null
+  // The store's revision that this answer includes. A write must be durable up to it before the
+  // answer leaves (store: on_durable).
+  std::int64_t revision = 0;
+  std::vector<std::string> warnings;  // texts of Warning headers, in order
+  // The whole answer as one JSON text, lists with their items.
+  std::string json() const;
+};
+
+struct WatchEvent {
+  enum class Type : std::uint8_t { added, modified, deleted, bookmark, error };
+  Type type = Type::added;
+  Object
+      object;  // of deleted: the last state, with the revision of the deletion; of error: a Status
+  Object before;  // in-process watchers only: the state before, empty for added
+  std::int64_t revision = 0;
+};
+std::string_view to_text(WatchEvent::Type type);  // "ADDED"
+
+}  // namespace keelson::registry
