@@ -1,0 +1,171 @@
+// Store: keys to opaque bytes under one global revision, in memory, made durable by a write-ahead
+// log with group commit. It knows no Kubernetes. Everything here runs on the loop's thread; an
+// Entry's bytes may be read on any thread.
+//
+// Invariant: a commit is visible at once and whole, and is either whole or absent after a crash.
+// What durable() covers survives a crash; whoever answers a client waits for that (when_durable).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "codec/value.h"
+#include "host/files.h"
+#include "host/loop.h"
+
+namespace keelson::store {
+
+// Counts transactions. 0 means "none"; an empty store is at 1, as etcd is.
+struct Revision {
+  std::int64_t number = 0;
+  constexpr auto operator<=>(const Revision&) const = default;
+  constexpr Revision next() const { return {number + 1}; }
+  std::string text() const { return std::to_string(number); }
+};
+
+// One version of one key; immutable. Shared by lists, watches and caches, never copied.
+class Entry {
+ public:
+  Entry(std::string_view key, std::string_view bytes, codec::Value value, Revision created,
+        Revision modified);
+  std::string_view key() const { return std::string_view(text_).substr(0, key_size_); }
+  std::string_view bytes() const { return std::string_view(text_).substr(key_size_); }
+  Revision created() const { return created_; }
+  Revision modified() const { return modified_; }
+  // The bytes parsed as JSON, once, on first use; null if they are none. Loop thread only.
+  const codec::Value& value() const;
+
+ private:
+  std::string text_;  // key, then bytes
+  std::uint32_t key_size_;
+  mutable bool parsed_;
+  mutable codec::Value value_;
+  Revision created_, modified_;
+};
+using EntryPtr = std::shared_ptr<const Entry>;
+
+struct Put {
+  std::string key;
+  std::string bytes;
+  codec::Value value = {};  // the parsed form of bytes if the caller has it; else parsed on demand
+};
+// The key's current version must have this revision; Revision{0}: the key must be absent.
+struct Expect {
+  std::string key;
+  Revision modified = {};
+};
+// Applied whole or not at all, at one revision: next_revision(), which the caller may write into
+// the bytes. A key stands at most once among puts and deletes; deleting an absent key does nothing.
+struct Transaction {
+  std::vector<Put> puts = {};
+  std::vector<std::string> deletes = {};
+  std::vector<Expect> expects = {};
+};
+
+struct Event {
+  enum class Type : std::uint8_t { put, remove };
+  Type type = Type::put;
+  Revision revision;
+  EntryPtr entry;     // put: the new version; remove: null
+  EntryPtr previous;  // the version before; null if the key is new
+  std::string_view key() const { return entry ? entry->key() : previous->key(); }
+};
+
+struct Range {
+  std::string prefix;
+  std::string from = {};    // first key wanted, for the next page; empty: from the prefix on
+  Revision at = {};         // 0: the current revision
+  std::size_t limit = 0;    // 0: no limit
+  bool count_rest = false;  // also count what lies behind the limit
+};
+struct Page {
+  Revision revision;              // the revision that was read
+  std::vector<EntryPtr> entries;  // in order of key bytes
+  bool more = false;
+  std::string next = {};  // with more: `from` of the next page (read it at `revision`)
+  std::size_t rest = 0;   // with count_rest: how many lie behind the limit
+};
+
+struct Statistics {
+  Revision revision, durable, compacted;
+  std::size_t keys = 0, history_events = 0, subscriptions = 0;
+  std::uint64_t bytes = 0;  // keys and bytes of the current versions
+  std::uint64_t commits = 0, syncs = 0, log_bytes = 0, segments = 0, snapshots = 0;
+  std::uint64_t write_failures = 0;
+};
+
+struct Options {
+  std::string directory;  // unused without files
+  Duration history_time = Duration::minutes(5);
+  std::size_t history_events_max = 200'000;      // older history goes first
+  std::uint64_t history_bytes_max = 512u << 20;  // of versions that only the history still holds
+  std::uint64_t segment_bytes = 64u << 20;
+  std::uint64_t snapshot_log_bytes = 256u << 20;  // log written since the last snapshot starts one
+};
+
+class Subscription {  // ends when the last handle is dropped
+ public:
+  virtual ~Subscription() = default;
+  // Every event of the prefix up to this revision has been delivered: what a bookmark may say.
+  virtual Revision revision() const = 0;
+};
+
+class Store {
+ public:
+  // Recovers what the directory holds. Errors: internal_error when the log or the snapshot is
+  // damaged where it had been acknowledged; nothing is changed then.
+  static Result<std::unique_ptr<Store>> open(host::Loop& loop, host::Files& files, Options options);
+  // Without a disk: every commit counts as durable at once. For tests and `--data none`.
+  static std::unique_ptr<Store> in_memory(host::Loop& loop, Options options = {});
+
+  virtual ~Store() = default;
+
+  virtual Revision revision() const = 0;
+  Revision next_revision() const { return revision().next(); }
+  virtual Revision durable() const = 0;
+  // Reads at, and watches from, older revisions end with Reason::expired.
+  virtual Revision compacted() const = 0;
+
+  // Errors: already_exists, not_found, conflict for the first expectation that does not hold (the
+  // key is Error::name); service_unavailable while the disk takes no writes. A transaction without
+  // puts and effective deletes changes nothing and returns the current revision.
+  virtual Result<Revision> commit(Transaction transaction) = 0;
+
+  // Calls once durable() >= revision: at once if it is already; otherwise later on the loop, in
+  // order of revision. Never called if the store ends first.
+  virtual void when_durable(Revision revision, std::function<void()> call) = 0;
+
+  // Null if absent.
+  virtual EntryPtr get(std::string_view key) const = 0;
+  // Errors: expired below compacted(); invalid above revision().
+  virtual Result<EntryPtr> get_at(std::string_view key, Revision at) const = 0;
+  virtual Result<Page> range(const Range& range) const = 0;
+  // Calls for each current entry of the prefix, in order; the call must not commit.
+  virtual void each(std::string_view prefix,
+                    const std::function<void(const EntryPtr&)>& call) const = 0;
+
+  // Delivers every event with revision > after whose key begins with the prefix (a whole key works
+  // too), in order, each in a call of its own from the loop, never from within commit or subscribe.
+  // `durable` holds events back until a crash cannot take them back.
+  // Errors: expired when `after` < compacted(); invalid when it lies above revision().
+  enum class Delivery : std::uint8_t { at_once, durable };
+  using OnEvent = std::function<void(const Event&)>;
+  virtual Result<std::shared_ptr<Subscription>> subscribe(std::string prefix, Revision after,
+                                                          Delivery delivery, OnEvent on_event) = 0;
+
+  // Forgets history up to this revision (at most the delivered one); also happens by itself.
+  virtual void compact(Revision revision) = 0;
+  // Writes a snapshot without stopping the loop; `done` gets its revision. One at a time: a second
+  // call while one is being written joins it.
+  virtual void snapshot(std::function<void(Result<Revision>)> done) = 0;
+  virtual Statistics statistics() const = 0;
+};
+
+}  // namespace keelson::store
