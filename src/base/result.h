@@ -34,6 +34,7 @@ enum class Reason : std::uint8_t {
   timeout,
   internal_error,
   service_unavailable,
+  unknown,  // a Status without a reason
 };
 
 // One entry of Status.details.causes. `type` is a metav1.CauseType such as "FieldValueInvalid".
@@ -51,6 +52,8 @@ struct Error {
   // Status.details of the object concerned; empty where there is none.
   std::string group = {}, kind = {}, name = {}, uid = {};
   std::int64_t retry_after_seconds = 0;
+  int code = 0;          // HTTP code where it is not the reason's own; 0: the reason's
+  bool details = false;  // Status.details is served even if it is empty
 };
 
 template <typename T>

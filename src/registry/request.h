@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -91,23 +92,28 @@ struct Request {
   bool dry() const { return !options.dry_run.empty(); }
 };
 
-// An object with the bytes to be served. Either may be missing; of(...) and text() make the other.
+// An object as a value, as bytes to be served, or both; what is missing is made on first use. Bytes
+// begin with {"apiVersion":...,"kind":... in this order, so that the type can be cut off: typed
+// lists of Kubernetes carry none in their items.
 class Object {
  public:
   Object() = default;
   explicit Object(Value value) : value_(std::move(value)) {}
-  explicit Object(std::shared_ptr<const std::string> bytes) : bytes_(std::move(bytes)) {}
-  Object(Value value, std::shared_ptr<const std::string> bytes)
-      : value_(std::move(value)), bytes_(std::move(bytes)) {}
-  const Value& value() const;        // parsed on first use
-  const std::string& bytes() const;  // encoded on first use
-  bool has_bytes() const { return bytes_ != nullptr; }
-  bool empty() const { return !bytes_ && value_.is_null(); }
+  // The bytes live as long as `owner`; `value` may be null: parsed on first use.
+  Object(std::shared_ptr<const void> owner, std::string_view bytes, Value value = {})
+      : value_(std::move(value)), owner_(std::move(owner)), bytes_(bytes) {}
+  const Value& value() const;
+  std::string_view bytes() const;
+  std::string_view untyped_bytes(std::string& buffer) const;  // may point into buffer
+  bool empty() const { return bytes_.empty() && value_.is_null(); }
 
  private:
   mutable Value value_;
-  mutable std::shared_ptr<const std::string> bytes_;
+  mutable std::shared_ptr<const void> owner_;
+  mutable std::string_view bytes_;
 };
+// JSON with apiVersion and kind first.
+std::string to_object_json(const Value& object);
 
 // The answer to a request that succeeded.
 struct Response {
@@ -117,6 +123,7 @@ struct Response {
   Object object;
   bool is_list = false;
   std::vector<Object> items;  // of a list, in order; complete with apiVersion and kind
+  bool items_typed = false;   // the items are served with apiVersion and kind (custom resources)
   bool items_null = false;    // an empty PartialObjectMetadataList says "items": null
   // The store's revision that this answer includes. A write must be durable up to it before the
   // answer leaves (store: on_durable).
