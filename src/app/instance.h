@@ -1,0 +1,60 @@
+// Instance: where an engine of a given name lives on this machine, and whether it runs. One data
+// directory holds one engine: the lock file in it is held for as long as the engine runs and names
+// its process.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace keelson::app {
+
+struct Instance {
+  std::string name;       // "default", or what --name says: lower-case letters, digits and "-"
+  std::string directory;  // all its state
+  std::string kubeconfig() const { return directory + "/admin.kubeconfig"; }
+  std::string log() const { return directory + "/engine.log"; }
+  std::string lock() const { return directory + "/engine.lock"; }
+  // The context that kubectl knows it by: "keelson", or "keelson-NAME" for another name than
+  // "default".
+  std::string context() const { return name == "default" ? "keelson" : "keelson-" + name; }
+};
+
+// directory: empty for the usual place (KEELSON_HOME, else /var/lib/keelson for root, else
+// ~/.local/share/keelson). Error: bad_request for a name that is none.
+Result<Instance> find_instance(const std::string& name, const std::string& directory = {});
+// Names of the instances that have state in the usual place, sorted.
+std::vector<std::string> all_instances();
+
+// The process id of the running engine; nullopt if none runs.
+std::optional<int> running_pid(const Instance& instance);
+
+// Held by a running engine. Error: conflict if another one runs there.
+class InstanceLock {
+ public:
+  static Result<InstanceLock> acquire(const Instance& instance);
+  InstanceLock(InstanceLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  InstanceLock& operator=(InstanceLock&&) = delete;
+  ~InstanceLock();
+
+ private:
+  explicit InstanceLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// Starts `keelson serve` for it as a process of its own and waits until its API is ready, or
+// `limit` has passed. Error: unavailable with the end of its log. arguments are added to the
+// command line of serve.
+Result<int> start_engine(const Instance& instance, const std::vector<std::string>& arguments,
+                         Duration limit);
+// SIGTERM, then waits until it is gone. Error: timeout.
+Result<void> stop_engine(const Instance& instance, Duration limit);
+
+// What serve calls once it is ready, so that start_engine returns at once (a descriptor named in
+// KEELSON_READY_FD).
+void announce_ready();
+
+}  // namespace keelson::app
