@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "base/wide.h"
 #include "codec/value.h"
 
@@ -25,10 +26,15 @@ class Quantity {
   static Quantity of(const codec::Value& value);
   static Quantity units(std::int64_t n, Format format = Format::decimal_si);
   static Quantity milli(std::int64_t n, Format format = Format::decimal_si);
+  // What the API server makes of a quantity's text: kept as written where that is canonical enough
+  // ("+5", "1500Mi", "00012"), else canonical ("1024Mi" becomes "1Gi"). The error has the
+  // original's wording.
+  static Result<std::string> served_text(std::string_view text);
 
   std::int64_t value() const;        // units, rounded up (away from zero), saturating
   std::int64_t milli_value() const;  // thousandths, likewise
   Int128 nano() const { return nano_; }
+  Quantity rounded_up_to_milli() const;  // away from zero
   double to_double() const;
   bool is_zero() const { return nano_ == 0; }
   Format format() const { return format_; }
