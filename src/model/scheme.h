@@ -1,0 +1,65 @@
+// What the write path does with an object, in the order in which a server does it:
+//
+//   TRY(auto decoded, decode(*resource, document, FieldValidation::strict));
+//   apply_defaults(*resource, decoded.object);
+//   FieldErrors errors = validate_create(*resource, object);       // or
+//   FieldErrors errors = validate_update(*resource, object, old);
+//   if (!errors.empty()) return errors.to_error(resource->group, resource->kind, name);
+//
+// All of it is pure: no store, no clock, no admission.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "codec/json.h"
+#include "codec/value.h"
+#include "model/field_error.h"
+#include "model/types.h"
+
+namespace keelson::model {
+
+enum class FieldValidation : std::uint8_t { ignore, warn, strict };
+
+struct Decoded {
+  codec::Value object;                // pruned and normalised, with apiVersion and kind
+  std::vector<std::string> warnings;  // texts of Warning headers, in order
+};
+
+// Reads an object of this resource (or of a subresource's type) as Kubernetes' typed decoder does:
+// unknown fields are dropped, empty ones too unless the type serves them, quantities and times are
+// rewritten. Field names are case-sensitive. Errors are bad_request: type errors in Go's words,
+// and with `strict` "strict decoding error: unknown field \"spec.foo\"".
+Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& document,
+                       FieldValidation validation);
+Result<Decoded> decode(const codec::Type& type, std::string_view version, std::string_view kind,
+                       const codec::JsonDocument& document, FieldValidation validation);
+
+// The conditional and static defaults of the original, idempotent. Also restores served empty
+// fields ("status": {}).
+void apply_defaults(const Resource& resource, codec::Value& object);
+
+// Rules on metadata and on the kind. `object` is decoded and defaulted.
+FieldErrors validate_create(const Resource& resource, const codec::Value& object);
+FieldErrors validate_update(const Resource& resource, const codec::Value& object,
+                            const codec::Value& old);
+// Through /status: other rules for some kinds.
+FieldErrors validate_status_update(const Resource& resource, const codec::Value& object,
+                                   const codec::Value& old);
+
+// What the original's strategies do before validation: status is dropped on creation, generation
+// is set, and on update a spec change raises it. `old` is null on creation.
+void prepare_create(const Resource& resource, codec::Value& object);
+void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
+
+// Warnings that accompany an accepted object ("spec.template.spec.nodeSelector[...]: deprecated").
+std::vector<std::string> warnings_of(const Resource& resource, const codec::Value& object,
+                                     const codec::Value& old);
+
+// The object in another version of the same kind; unchanged if the kind has one version only.
+Result<codec::Value> convert(const Resource& from, const Resource& to, const codec::Value& object);
+
+}  // namespace keelson::model
