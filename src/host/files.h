@@ -21,6 +21,10 @@ class File {
   virtual Result<std::string> read(std::uint64_t offset,
                                    std::uint64_t length) = 0;  // shorter at the end
   virtual Result<void> truncate(std::uint64_t length) = 0;
+  // Makes the file `length` bytes long with zeros behind what was appended, so that appends within
+  // it change no metadata and sync faster. Appends still continue behind the last append; a file
+  // opened again begins to append at its whole length.
+  virtual Result<void> reserve(std::uint64_t) { return {}; }
   virtual std::uint64_t size() const = 0;
 };
 
@@ -35,6 +39,9 @@ class Files {
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> sync_directory(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
+  // Takes the path for this process alone until the handle is dropped or the process ends.
+  // Error: conflict if another holds it.
+  virtual Result<std::shared_ptr<void>> lock(const std::string&) { return std::shared_ptr<void>(); }
 };
 
 }  // namespace keelson::host
