@@ -1,0 +1,54 @@
+#include "app/acted_on.h"
+
+#include <algorithm>
+
+namespace keelson::app {
+
+bool is_acted_on(std::string_view resource) {
+  static constexpr std::string_view kAll[] = {
+      "apiservices.apiregistration.k8s.io",
+      "bindings",
+      "clusterrolebindings.rbac.authorization.k8s.io",
+      "clusterroles.rbac.authorization.k8s.io",
+      "componentstatuses",
+      "configmaps",
+      "controllerrevisions.apps",
+      "customresourcedefinitions.apiextensions.k8s.io",
+      "daemonsets.apps",
+      "deployments.apps",
+      "endpoints",
+      "endpointslices.discovery.k8s.io",
+      "events",
+      "events.events.k8s.io",
+      "flowschemas.flowcontrol.apiserver.k8s.io",
+      "horizontalpodautoscalers.autoscaling",
+      "ingressclasses.networking.k8s.io",
+      "ingresses.networking.k8s.io",
+      "ipaddresses.networking.k8s.io",
+      "leases.coordination.k8s.io",
+      "limitranges",
+      "namespaces",
+      "nodes",
+      "nodes.metrics.k8s.io",
+      "platforms.keelson.dev",
+      "poddisruptionbudgets.policy",
+      "pods",
+      "pods.metrics.k8s.io",
+      "podtemplates",
+      "priorityclasses.scheduling.k8s.io",
+      "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+      "replicasets.apps",
+      "resourcequotas",
+      "rolebindings.rbac.authorization.k8s.io",
+      "roles.rbac.authorization.k8s.io",
+      "runtimeclasses.node.k8s.io",
+      "secrets",
+      "serviceaccounts",
+      "servicecidrs.networking.k8s.io",
+      "services",
+      "statefulsets.apps",
+  };
+  return std::find(std::begin(kAll), std::end(kAll), resource) != std::end(kAll);
+}
+
+}  // namespace keelson::app

@@ -1,0 +1,183 @@
+#include "app/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/commands.h"
+
+namespace keelson::app {
+namespace {
+
+// Reads "90s", "5m", "1h30m" into a Duration; CLI11 shows the error with the option's name.
+CLI::Option* add_duration(CLI::App* command, const std::string& name, Duration& target,
+                          const std::string& help) {
+  return command
+      ->add_option_function<std::string>(
+          name,
+          [&target](const std::string& text) {
+            const auto parsed = parse_duration(text);
+            if (!parsed || *parsed < Duration())
+              throw CLI::ValidationError("\"" + text + "\" is no duration; write 30s, 5m or 1h30m");
+            target = *parsed;
+          },
+          help)
+      ->type_name("DURATION")
+      ->default_str(to_text(target));
+}
+
+void add_common(CLI::App* command, CommonOptions& options, bool json = false) {
+  command->add_option("--name", options.name, "Which engine: several can run side by side")
+      ->capture_default_str();
+  if (json)
+    command
+        ->add_option_function<std::string>(
+            "-o,--output",
+            [&options](const std::string& format) { options.json = format == "json"; },
+            "text or json")
+        ->check(CLI::IsMember({"text", "json"}));
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App program(
+      "Keelson: a whole Kubernetes platform in one program. Run it, break it, prove it, ship it.",
+      "keelson");
+  program.require_subcommand(1);
+  program.failure_message(CLI::FailureMessage::simple);
+  int code = 0;
+
+  UpOptions up;
+  auto* command = program.add_subcommand(
+      "up", "Start the engine if needed, apply manifests, wait until all is ready");
+  command->add_option("PATHS", up.paths, "Directories and files of Kubernetes manifests")
+      ->required();
+  add_common(command, up.common);
+  add_duration(command, "--timeout", up.timeout, "How long to wait until all is ready");
+  command->add_option("--listen", up.listen, "ADDR:PORT of the API when the engine is started");
+  command->add_flag("!--no-wait", up.wait, "Return once everything is applied");
+  command->callback([&] { code = command_up(up); });
+
+  CommonOptions status;
+  command = program.add_subcommand("status", "Show workloads, addresses, and what is not well");
+  add_common(command, status, true);
+  command->callback([&] { code = command_status(status); });
+
+  CommonOptions down;
+  command = program.add_subcommand("down", "Stop the engine and its pods; keep the state");
+  add_common(command, down);
+  command->callback([&] { code = command_down(down); });
+
+  CommonOptions remove;
+  bool force = false;
+  command = program.add_subcommand("delete", "Stop the engine and remove its state");
+  add_common(command, remove);
+  command->add_flag("--force", force, "Remove the state even if the engine does not stop");
+  command->callback([&] { code = command_delete(remove, force); });
+
+  LogsOptions logs;
+  command = program.add_subcommand("logs", "Show the log of a pod, or of the engine itself");
+  command->add_option("TARGET", logs.target,
+                      "[NAMESPACE/]POD or [NAMESPACE/]deploy/NAME; none: the engine");
+  add_common(command, logs.common);
+  command->add_option("-c,--container", logs.container, "Which container of the pod");
+  command->add_flag("-f,--follow", logs.follow, "Go on as the log grows");
+  command->add_option("--tail", logs.tail, "Only so many lines from the end");
+  command->callback([&] { code = command_logs(logs); });
+
+  CommonOptions kubeconfig;
+  command = program.add_subcommand("kubeconfig", "Print a kubeconfig for the engine");
+  add_common(command, kubeconfig);
+  command->callback([&] { code = command_kubeconfig(kubeconfig); });
+
+  LoadOptions load;
+  std::string load_format = "text";
+  command = program.add_subcommand(
+      "load", "Send HTTP requests at a fixed rate and show latency percentiles");
+  command->add_option("URL", load.url, "http:// or https://")->required();
+  command->add_option("--rps", load.requests_per_second, "Requests a second")
+      ->capture_default_str();
+  add_duration(command, "--for", load.duration, "How long");
+  add_duration(command, "--timeout", load.timeout, "Limit of one request");
+  command->add_option("-H,--header", load.headers, "\"Name: value\", may be repeated")
+      ->allow_extra_args(false);
+  command->add_option("--resolve", load.resolve, "HOST:PORT:ADDRESS, as curl's")
+      ->allow_extra_args(false);
+  command->add_option("-X,--method", load.method, "HTTP method")->capture_default_str();
+  command->add_option("--body", load.body, "Body of each request");
+  command->add_option("--connections", load.connections_max, "Most requests in flight")
+      ->capture_default_str();
+  command->add_flag("-k,--insecure", load.insecure, "Accept any certificate");
+  command->add_flag("-q,--quiet", load.quiet, "No live line");
+  command->add_option("-o,--output", load_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->callback([&] {
+    load.json = load_format == "json";
+    code = command_load(load);
+  });
+
+  ServeOptions serve;
+  command = program.add_subcommand("serve", "Run the engine in the foreground until SIGTERM");
+  add_common(command, serve.common);
+  command->add_option("--data", serve.data, "Directory of the state");
+  command->add_option("--listen", serve.listen,
+                      "ADDR:PORT of the API; port 0 or none: as before, else a free one");
+  command->add_option("--kubeconfig", serve.kubeconfig,
+                      "Write a kubeconfig here once the API is ready");
+  command
+      ->add_option("--controllers", serve.controllers,
+                   "all, none (a bare API server), or names with commas")
+      ->capture_default_str();
+  command->callback([&] { code = command_serve(serve); });
+
+  SimulateOptions simulate;
+  command = program.add_subcommand(
+      "simulate", "Play a scenario in virtual time; exit 0 only if all it expects holds");
+  command->add_option("SCENARIO", simulate.scenario, "A scenario file")->required();
+  command->add_option_function<unsigned long>(
+      "--seed",
+      [&](unsigned long seed) {
+        simulate.seed = seed;
+        simulate.seed_given = true;
+      },
+      "Seed of all chance; default: the scenario's own");
+  command->add_flag("--update", simulate.update, "Write the trace under ---- anew");
+  command->add_flag("-v,--verbose", simulate.verbose, "Print every change as it happens");
+  command->callback([&] { code = command_simulate(simulate); });
+
+  CommonOptions version;
+  command = program.add_subcommand("version", "Print the version");
+  command->add_option_function<std::string>(
+      "-o,--output", [&](const std::string& format) { version.json = format == "json"; },
+      "text or json");
+  command->callback([&] { code = command_version(version); });
+
+  auto* test =
+      program.add_subcommand("test", "Play recordings: what the real thing answered and decided");
+  test->require_subcommand(1);
+  GoldenOptions golden;
+  command =
+      test->add_subcommand("golden", "Play recordings of every kind found in files and folders");
+  command->add_option("PATHS", golden.paths, "Files and folders")->required();
+  command->add_option("--floors", golden.floors,
+                      "File of the least number of equal ones per category");
+  command->add_option("--only", golden.only, "Only cases whose name begins so");
+  command->add_option("--show", golden.show, "How many differences to print")
+      ->capture_default_str();
+  command->add_option("--kubeconfig", golden.kubeconfig,
+                      "Play API conversations against this server");
+  command->callback([&] { code = command_test_golden(golden); });
+
+  auto* help = program.add_subcommand("help", "Print this help");
+  help->callback([&] { std::cout << program.help(); });
+
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int parse_code = program.exit(error);
+    return parse_code == 0 ? 0 : 2;
+  }
+  return code;
+}
+
+}  // namespace keelson::app

@@ -1,0 +1,139 @@
+// keelson up: an engine that runs, the manifests in it, and everything ready; or what is not, and
+// where it stands.
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+
+#include "app/apply.h"
+#include "app/commands.h"
+#include "app/instance.h"
+#include "app/kubeconfig.h"
+#include "app/status.h"
+#include "app/terminal.h"
+
+namespace keelson::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "keelson: %s\n", message.c_str());
+  return 1;
+}
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string stamp(Clock::time_point start) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%6.1fs ", seconds_since(start));
+  return text;
+}
+
+// Applies all; a part that fails because its kind or namespace is still on its way is tried once
+// more at the end.
+std::vector<std::string> apply_all(Client& client, const Manifests& manifests) {
+  Applier applier(client);
+  std::vector<std::string> problems;
+  std::vector<const Manifest*> again;
+  std::size_t created = 0, good = 0;
+  for (const Manifest& manifest : manifests.parts) {
+    const Applied applied = applier.apply(manifest);
+    if (!applied.good) again.push_back(&manifest);
+    good += applied.good ? 1 : 0;
+    created += applied.created ? 1 : 0;
+  }
+  for (const Manifest* manifest : again) {
+    const Applied applied = applier.apply(*manifest);
+    good += applied.good ? 1 : 0;
+    created += applied.created ? 1 : 0;
+    problems.insert(problems.end(), applied.problems.begin(), applied.problems.end());
+  }
+  std::fprintf(stderr, "applied %zu of %zu manifests, %zu of them new\n", good,
+               manifests.parts.size(), created);
+  return problems;
+}
+
+std::vector<std::string> progress_lines(const codec::Value& status, Clock::time_point start) {
+  std::size_t well = 0;
+  std::vector<std::string> lines;
+  for (const codec::Value& w : status["workloads"].elements()) {
+    if (w["well"].as_bool()) {
+      ++well;
+      continue;
+    }
+    lines.push_back("        " + w["namespace"].str() + "/" + w["name"].str() + "  " +
+                    std::to_string(w["ready"].as_int()) + "/" +
+                    std::to_string(w["wanted"].as_int()) + " ready, " + w["reason"].str());
+  }
+  lines.insert(lines.begin(), stamp(start) + std::to_string(well) + " of " +
+                                  std::to_string(status["workloads"].size()) +
+                                  " workloads ready, " +
+                                  std::to_string(status["pods"]["ready"].as_int()) + " of " +
+                                  std::to_string(status["pods"]["total"].as_int()) + " pods");
+  if (lines.size() > 15) lines.resize(15);
+  return lines;
+}
+
+// Waits until everything is well in two looks in a row: a controller may not have begun at the
+// first.
+Result<codec::Value> wait_until_well(Client& client, const Instance& instance,
+                                     const UpOptions& options, Clock::time_point start) {
+  LiveLines live;
+  int well = 0;
+  while (true) {
+    TRY(codec::Value status, collect_status(client, instance));
+    live.show(progress_lines(status, start));
+    well = status["well"].as_bool() ? well + 1 : 0;
+    if (well >= 2 || seconds_since(start) > options.timeout.to_seconds()) return status;
+    poll(nullptr, 0, well > 0 ? 20 : 150);
+  }
+}
+
+}  // namespace
+
+int command_up(const UpOptions& options) {
+  const auto start = Clock::now();
+  auto manifests = read_manifests(options.paths);
+  if (!manifests.ok()) return fail(manifests.error().message);
+  auto instance = find_instance(options.common.name);
+  if (!instance.ok()) return fail(instance.error().message);
+
+  if (!running_pid(*instance)) {
+    std::vector<std::string> arguments;
+    if (!options.listen.empty()) arguments = {"--listen", options.listen};
+    auto pid = start_engine(*instance, arguments, Duration::seconds(30));
+    if (!pid.ok()) return fail(pid.error().message);
+    std::fprintf(stderr, "%sengine %s started (process %d)\n", stamp(start).c_str(),
+                 instance->name.c_str(), *pid);
+  }
+  auto endpoint = read_kubeconfig(instance->kubeconfig());
+  if (!endpoint.ok()) return fail(endpoint.error().message);
+  if (auto added = add_context(user_kubeconfig_path(), instance->context(), *endpoint); !added.ok())
+    std::fprintf(stderr, "keelson: %s; use --kubeconfig %s\n", added.error().message.c_str(),
+                 instance->kubeconfig().c_str());
+
+  Client client(*endpoint);
+  std::vector<std::string> problems = manifests->problems;
+  const auto refused = apply_all(client, *manifests);
+  problems.insert(problems.end(), refused.begin(), refused.end());
+  for (const std::string& problem : problems) std::fprintf(stderr, "%s\n", red(problem).c_str());
+
+  auto status = options.wait ? wait_until_well(client, *instance, options, start)
+                             : collect_status(client, *instance);
+  if (!status.ok()) return fail(status.error().message);
+  std::printf("\n");
+  print_status(*status);
+  const bool well = problems.empty() && (!options.wait || (*status)["well"].as_bool());
+  std::printf("\n%s after %.1f s. kubectl --context %s get pods -A\n",
+              well ? green(options.wait ? "All is ready" : "Applied").c_str()
+                   : red("Not all is well").c_str(),
+              seconds_since(start), instance->context().c_str());
+  return well ? 0 : 1;
+}
+
+}  // namespace keelson::app
