@@ -49,6 +49,8 @@ struct Field : Use {
   bool required = false;  // as in OpenAPI
   bool keep_empty =
       false;  // no omitempty: the zero value is served ("status": {}, "creationTimestamp": null)
+  bool pointer = false;     // optional with a presence of its own: an explicit zero value is kept
+  int embedded_number = 0;  // protobuf: the field stands in the message of this number; 0: directly
   Value default_value = {};  // null: none (conditional defaults are code, see model/)
 };
 
@@ -60,6 +62,8 @@ struct Type {
       {};            // of a structure, in the order of the Go type (the order of validation)
   Use element = {};  // of a list or map
   bool preserve_unknown = false;  // x-kubernetes-preserve-unknown-fields, RawExtension
+  bool has_kind = false;          // the first two fields are kind and apiVersion, not in protobuf
+  std::vector<std::string> enumeration = {};  // of a string: the values that OpenAPI lists
   // Null if there is no such field.
   const Field* field(std::string_view field_name) const {
     for (const Field& f : fields)

@@ -36,6 +36,7 @@ struct Resource {
   std::vector<std::string> short_names, categories, verbs;
   std::vector<Subresource> subresources;
   std::string storage_hash;  // discovery's storageVersionHash
+  std::string stored_as;     // name of the resource whose objects these are: "events" for both
   const codec::Type* type = nullptr;
   // Of a custom resource: its structural schema, and the version's entry in the definition.
   codec::Value schema, definition;
@@ -84,7 +85,10 @@ class TypeTable {
     std::string group, version, plural;
     auto operator<=>(const Key&) const = default;
   };
+  void index();
+
   std::map<Key, ResourcePointer> resources_;
+  std::map<std::string, ResourcePointer, std::less<>> storage_;  // by resource name
 };
 
 }  // namespace keelson::model
