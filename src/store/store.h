@@ -113,7 +113,7 @@ struct Options {
 class Subscription {  // ends when the last handle is dropped
  public:
   virtual ~Subscription() = default;
-  // Every event of the prefix up to this revision has been delivered: what a bookmark may say.
+  // Every event of the scope up to this revision has been delivered: what a bookmark may say.
   virtual Revision revision() const = 0;
 };
 
@@ -151,13 +151,13 @@ class Store {
   virtual void each(std::string_view prefix,
                     const std::function<void(const EntryPtr&)>& call) const = 0;
 
-  // Delivers every event with revision > after whose key begins with the prefix (a whole key works
-  // too), in order, each in a call of its own from the loop, never from within commit or subscribe.
-  // `durable` holds events back until a crash cannot take them back.
+  // Delivers every event of the scope with revision > after, in order, from the loop and never from
+  // within commit or subscribe. A scope is empty (all), ends with '/' (all keys below), or is one
+  // whole key. `durable` holds events back until a crash cannot take them back.
   // Errors: expired when `after` < compacted(); invalid when it lies above revision().
   enum class Delivery : std::uint8_t { at_once, durable };
   using OnEvent = std::function<void(const Event&)>;
-  virtual Result<std::shared_ptr<Subscription>> subscribe(std::string prefix, Revision after,
+  virtual Result<std::shared_ptr<Subscription>> subscribe(std::string scope, Revision after,
                                                           Delivery delivery, OnEvent on_event) = 0;
 
   // Forgets history up to this revision (at most the delivered one); also happens by itself.

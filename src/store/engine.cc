@@ -1,0 +1,266 @@
+// The Store: index, log, snapshots and dispatch put together. The order within a commit matters:
+// the log's batch takes the record before the index shows it, so that nothing is visible that is
+// not on its way to the disk.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/check.h"
+#include "store/dispatch.h"
+#include "store/log.h"
+#include "store/recovery.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+namespace keelson::store {
+
+namespace {
+
+constexpr std::size_t kEventsPerTurn = 2000;
+
+class Engine : public Store {
+ public:
+  Engine(host::Loop& loop, host::Files* files, Options options, Recovered recovered,
+         std::shared_ptr<void> lock)
+      : loop_(loop),
+        files_(files),
+        options_(std::move(options)),
+        lock_(std::move(lock)),
+        index_(std::move(recovered.index)),
+        at_once_(index_, index_.revision()),
+        durably_(index_, recovered.log.durable),
+        log_bytes_at_snapshot_(-static_cast<std::int64_t>(recovered.log_bytes)) {
+    if (files_ != nullptr)
+      log_ = std::make_unique<Log>(loop_, *files_, options_, std::move(recovered.log),
+                                   [this] { on_durable(); });
+  }
+
+  Revision revision() const override { return index_.revision(); }
+  Revision durable() const override { return log_ ? log_->durable() : index_.revision(); }
+  Revision compacted() const override { return index_.compacted(); }
+
+  Result<Revision> commit(Transaction transaction) override;
+  void when_durable(Revision revision, std::function<void()> call) override;
+
+  EntryPtr get(std::string_view key) const override { return index_.get(key); }
+  Result<EntryPtr> get_at(std::string_view key, Revision at) const override {
+    if (at == Revision{}) return index_.get(key);
+    TRY_VOID(check_kept(at));
+    return index_.get_at(key, at);
+  }
+  Result<Page> range(const Range& range) const override {
+    Revision at = range.at == Revision{} ? index_.revision() : range.at;
+    TRY_VOID(check_kept(at));
+    return index_.range(range, at);
+  }
+  void each(std::string_view prefix,
+            const std::function<void(const EntryPtr&)>& call) const override {
+    index_.each(prefix, call);
+  }
+
+  Result<std::shared_ptr<Subscription>> subscribe(std::string scope, Revision after,
+                                                  Delivery delivery, OnEvent on_event) override {
+    TRY_VOID(check_kept(after));
+    Dispatch& dispatch = delivery == Delivery::durable ? durably_ : at_once_;
+    auto subscription = dispatch.subscribe(std::move(scope), after, std::move(on_event));
+    pump_soon();
+    return subscription;
+  }
+
+  void compact(Revision revision) override {
+    index_.compact(std::min(revision, compaction_bound()));
+  }
+  void snapshot(std::function<void(Result<Revision>)> done) override;
+  Statistics statistics() const override;
+
+ private:
+  Result<void> check_kept(Revision at) const {
+    if (at < index_.compacted())
+      return Error{Reason::expired, "revision " + at.text() +
+                                        " has been compacted; the oldest is " +
+                                        index_.compacted().text()};
+    if (at > index_.revision())
+      return Error{Reason::invalid, "revision " + at.text() + " is in the future; the newest is " +
+                                        index_.revision().text()};
+    return {};
+  }
+  Result<void> check_expectations(const Transaction& transaction) const;
+  Revision compaction_bound() const {
+    Revision bound = std::min({at_once_.needed(), durably_.needed(), durable()});
+    return snapshot_ ? std::min(bound, snapshot_->revision()) : bound;
+  }
+  void pump_soon();
+  void on_durable();
+  void snapshot_done(Result<void> result);
+  void remove_obsolete(Revision snapshot);
+
+  host::Loop& loop_;
+  host::Files* files_;
+  Options options_;
+  std::shared_ptr<void> lock_;
+  Index index_;
+  Dispatch at_once_, durably_;
+  std::unique_ptr<Log> log_;  // null: in memory only
+  std::unique_ptr<SnapshotWriter> snapshot_;
+  std::vector<std::function<void(Result<Revision>)>> snapshot_waiters_;
+  std::multimap<Revision, std::function<void()>> waiters_;  // equal ones in order of asking
+  bool pump_posted_ = false;
+  std::int64_t log_bytes_at_snapshot_;
+  std::uint64_t commits_ = 0, snapshots_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+Result<void> Engine::check_expectations(const Transaction& transaction) const {
+  for (const Expect& expect : transaction.expects) {
+    EntryPtr entry = index_.get(expect.key);
+    Revision is = entry ? entry->modified() : Revision{};
+    if (is == expect.modified) continue;
+    Error error{Reason::conflict,
+                expect.key + " is at revision " + is.text() + ", not at " + expect.modified.text()};
+    if (!entry) error = {Reason::not_found, expect.key + " does not exist"};
+    if (expect.modified == Revision{})
+      error = {Reason::already_exists, expect.key + " exists already"};
+    error.name = expect.key;
+    return error;
+  }
+  return {};
+}
+
+Result<Revision> Engine::commit(Transaction transaction) {
+  if (log_ && log_->failing()) {
+    Error error{Reason::service_unavailable, "the store cannot write: " + log_->failure().message};
+    error.retry_after_seconds = 1;
+    return error;
+  }
+  TRY_VOID(check_expectations(transaction));
+  std::erase_if(transaction.deletes, [&](const std::string& key) { return !index_.get(key); });
+  if (transaction.puts.empty() && transaction.deletes.empty()) return index_.revision();
+  if (transaction.puts.size() + transaction.deletes.size() > 1) {
+    std::set<std::string_view> keys(transaction.deletes.begin(), transaction.deletes.end());
+    for (const Put& put : transaction.puts) keys.insert(put.key);
+    KEELSON_CHECK(keys.size() == transaction.puts.size() + transaction.deletes.size());
+  }
+  Revision revision = next_revision();
+  std::vector<EntryPtr> entries;
+  entries.reserve(transaction.puts.size());
+  for (Put& put : transaction.puts) {
+    EntryPtr before = index_.get(put.key);
+    entries.push_back(std::make_shared<Entry>(put.key, put.bytes, std::move(put.value),
+                                              before ? before->created() : revision, revision));
+  }
+  Instant now = loop_.now();
+  if (log_) log_->append(revision, now, entries, transaction.deletes);
+  index_.apply(revision, now, std::move(entries), transaction.deletes);
+  ++commits_;
+  index_.compact(index_.compaction_wanted(now, options_, compaction_bound()));
+  pump_soon();
+  return revision;
+}
+
+void Engine::when_durable(Revision revision, std::function<void()> call) {
+  if (revision <= durable()) return call();
+  waiters_.emplace(revision, std::move(call));
+}
+
+void Engine::on_durable() {
+  while (!waiters_.empty() && waiters_.begin()->first <= durable()) {
+    auto node = waiters_.extract(waiters_.begin());
+    node.mapped()();
+  }
+  pump_soon();
+  auto written = static_cast<std::int64_t>(log_->bytes_written()) - log_bytes_at_snapshot_;
+  if (!snapshot_ && written > static_cast<std::int64_t>(options_.snapshot_log_bytes)) snapshot({});
+}
+
+void Engine::pump_soon() {
+  if (pump_posted_ || !(at_once_.has_work(revision()) || durably_.has_work(durable()))) return;
+  pump_posted_ = true;
+  loop_.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
+    pump_posted_ = false;
+    at_once_.deliver(revision(), kEventsPerTurn);
+    durably_.deliver(durable(), kEventsPerTurn);
+    pump_soon();
+  });
+}
+
+void Engine::snapshot(std::function<void(Result<Revision>)> done) {
+  if (!log_) {
+    if (done) done(Error{Reason::method_not_allowed, "the store is in memory only"});
+    return;
+  }
+  if (done) snapshot_waiters_.push_back(std::move(done));
+  if (snapshot_) return;
+  log_bytes_at_snapshot_ = static_cast<std::int64_t>(log_->bytes_written());
+  snapshot_ = std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_);
+  snapshot_->start([this](Result<void> result) { snapshot_done(std::move(result)); });
+}
+
+void Engine::snapshot_done(Result<void> result) {
+  Revision revision = snapshot_->revision();
+  // Not at once: we are called from within it.
+  loop_.post([writer = std::shared_ptr<SnapshotWriter>(std::move(snapshot_))] {});
+  auto waiters = std::exchange(snapshot_waiters_, {});
+  if (result.ok()) {
+    ++snapshots_;
+    remove_obsolete(revision);
+  }
+  for (auto& waiter : waiters) {
+    if (result.ok())
+      waiter(revision);
+    else
+      waiter(result.error());
+  }
+}
+
+void Engine::remove_obsolete(Revision snapshot) {
+  auto names = std::make_shared<std::vector<std::string>>(log_->take_segments(snapshot));
+  loop_.offload(
+      [names, files = files_, directory = options_.directory, snapshot] {
+        // What cannot be removed now stays until the next snapshot or start; it does no harm.
+        if (auto all = files->list(directory); all.ok())
+          for (const std::string& name : *all)
+            if (auto revision = snapshot_revision(name); revision && *revision < snapshot)
+              (void)files->remove(directory + "/" + name);
+        for (const std::string& name : *names) (void)files->remove(directory + "/" + name);
+      },
+      [] {});
+}
+
+Statistics Engine::statistics() const {
+  Statistics all;
+  all.revision = revision();
+  all.durable = durable();
+  all.compacted = compacted();
+  all.keys = index_.keys();
+  all.bytes = index_.bytes();
+  all.history_events = index_.history_events();
+  all.subscriptions = at_once_.subscriptions() + durably_.subscriptions();
+  all.commits = commits_;
+  all.snapshots = snapshots_;
+  if (!log_) return all;
+  all.syncs = log_->syncs();
+  all.log_bytes = log_->bytes_written();
+  all.segments = log_->segments();
+  all.write_failures = log_->failures();
+  return all;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(host::Loop& loop, host::Files& files, Options options) {
+  TRY_VOID(files.make_directories(options.directory));
+  TRY(auto lock, files.lock(options.directory + "/lock"));
+  TRY(Recovered recovered, recover(files, options, loop.now()));
+  return std::unique_ptr<Store>(std::make_unique<Engine>(loop, &files, std::move(options),
+                                                         std::move(recovered), std::move(lock)));
+}
+
+std::unique_ptr<Store> Store::in_memory(host::Loop& loop, Options options) {
+  Recovered empty;
+  empty.log.durable = empty.index.revision();
+  return std::make_unique<Engine>(loop, nullptr, std::move(options), std::move(empty), nullptr);
+}
+
+}  // namespace keelson::store

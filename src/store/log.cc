@@ -1,0 +1,209 @@
+// See log.h and, for the bytes, format.h. A segment gets its name only after its first batch is
+// synced under another one, so a segment that is there has at least begun well.
+#include "store/log.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "base/check.h"
+
+namespace keelson::store {
+
+namespace {
+constexpr std::uint64_t kFirstSegmentBytes = 1u << 20;  // small: an idle engine starts fast
+constexpr Duration kRetryTime = Duration::seconds(1);
+}  // namespace
+
+struct Log::Writer {
+  Writer(host::Files& f, std::string d, std::uint64_t bytes, std::uint64_t n, std::uint64_t r)
+      : files(f), directory(std::move(d)), segment_bytes(bytes), number(n), room(r) {}
+  host::Files& files;
+  std::string directory;
+  std::uint64_t segment_bytes;
+  std::uint64_t number;  // of the segment in use, or of the next one
+  std::uint64_t room;    // of the next segment
+  std::unique_ptr<host::File> segment = nullptr;
+  std::uint64_t used = 0, capacity = 0;
+  std::atomic<bool> closed = false;  // work that begins after the log has ended does nothing
+
+  std::string path(std::string_view name) const { return directory + "/" + std::string(name); }
+  Result<void> write(Job& job);
+  Result<void> begin_segment(Job& job);
+  Result<std::unique_ptr<host::File>> make_spare(const std::string& name) const {
+    TRY(auto file, files.open(path(name), true));
+    TRY_VOID(file->reserve(room));
+    TRY_VOID(file->sync());
+    return file;
+  }
+};
+
+struct Log::Job {
+  std::string bytes;
+  Revision last;
+  Revision synced;
+  std::unique_ptr<host::File> spare = nullptr;
+  std::string spare_name = {};
+  Result<void> result = {};
+  bool began_segment = false;
+};
+
+Result<void> Log::Writer::write(Job& job) {
+  if (closed) return Error{Reason::service_unavailable, "the store is closed"};
+  seal_batch(job.bytes, job.synced);
+  if (segment && used + job.bytes.size() > capacity) {
+    segment.reset();
+    ++number;
+  }
+  Result<void> result = segment ? segment->append(job.bytes) : begin_segment(job);
+  if (result.ok() && !job.began_segment) result = segment->sync();
+  if (!result.ok()) {
+    // Whatever the file holds now, it is not written to again.
+    if (segment || job.began_segment) ++number;
+    segment.reset();
+    return result;
+  }
+  used += job.bytes.size();
+  return result;
+}
+
+Result<void> Log::Writer::begin_segment(Job& job) {
+  std::unique_ptr<host::File> file = std::move(job.spare);
+  if (!file) {
+    auto made = make_spare(job.spare_name);
+    if (!made.ok()) {
+      (void)files.remove(path(job.spare_name));  // best effort: recovery removes it as well
+      return made.error();
+    }
+    file = std::move(made).value();
+  }
+  TRY_VOID(file->append(encode_segment_header(number)));
+  TRY_VOID(file->append(job.bytes));
+  TRY_VOID(file->sync());
+  job.began_segment = true;
+  TRY_VOID(files.rename(path(job.spare_name), path(segment_name(number))));
+  TRY_VOID(files.sync_directory(directory));
+  used = kHeaderSize;
+  capacity = std::max(room, file->size());
+  segment = std::move(file);
+  room = std::min(std::max(room * 4, kFirstSegmentBytes), segment_bytes);
+  return {};
+}
+
+Log::Log(host::Loop& loop, host::Files& files, const Options& options, Start start,
+         std::function<void()> on_durable)
+    : loop_(loop),
+      files_(files),
+      options_(options),
+      on_durable_(std::move(on_durable)),
+      writer_(std::make_shared<Writer>(files, options.directory, options.segment_bytes,
+                                       start.next_number,
+                                       std::min(kFirstSegmentBytes, options.segment_bytes))),
+      segments_(std::move(start.segments)),
+      batch_(std::move(start.tail)),
+      batch_last_(start.tail_last),
+      durable_(start.durable) {
+  if (!batch_.empty()) flush_soon();
+}
+
+Log::~Log() {
+  writer_->closed = true;
+}
+
+void Log::append(Revision revision, Instant time, const std::vector<EntryPtr>& puts,
+                 const std::vector<std::string>& deletes) {
+  append_record(batch_, revision, time, puts, deletes);
+  batch_last_ = revision;
+  flush_soon();
+}
+
+void Log::flush_soon() {
+  if (in_flight_ || flush_posted_) return;
+  flush_posted_ = true;
+  loop_.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.expired()) return;
+    flush_posted_ = false;
+    flush();
+  });
+}
+
+void Log::flush() {
+  if (in_flight_ || batch_.empty()) return;
+  write(std::exchange(batch_, {}), batch_last_);
+}
+
+void Log::write(std::string bytes, Revision last) {
+  in_flight_ = true;
+  auto job = std::make_shared<Job>(Job{std::move(bytes), last, durable_});
+  if (spare_state_ == Spare::ready) {
+    job->spare = std::move(spare_);
+    job->spare_name = spare_name_;
+  } else {
+    job->spare_name = "spare-" + std::to_string(spares_++) + ".log";
+  }
+  loop_.offload([writer = writer_, job] { job->result = writer->write(*job); },
+                [this, job, alive = std::weak_ptr<int>(alive_)] {
+                  if (!alive.expired()) written(*job);
+                });
+}
+
+void Log::written(Job& job) {
+  ++syncs_;
+  if (spare_state_ == Spare::ready) {
+    if (job.spare)
+      spare_ = std::move(job.spare);  // not needed this time
+    else
+      spare_state_ = Spare::none;
+  }
+  if (!job.result.ok()) {
+    ++failures_;
+    failure_ = job.result.error();
+    retry_ = loop_.call_at(loop_.now() + kRetryTime,
+                           [this, bytes = std::move(job.bytes), last = job.last]() mutable {
+                             auto keep = std::move(retry_);
+                             write(std::move(bytes), last);
+                           });
+    return;
+  }
+  in_flight_ = false;
+  failure_.reset();
+  if (job.began_segment) segments_.push_back({writer_->number, {}});
+  segments_.back().last = job.last;
+  bytes_written_ += job.bytes.size();
+  durable_ = job.last;
+  if (spare_state_ == Spare::none && writer_->used > writer_->capacity / 2) prepare_spare();
+  flush();  // what came meanwhile goes out before anyone is told, so that the disk never waits
+  on_durable_();
+}
+
+void Log::prepare_spare() {
+  spare_state_ = Spare::preparing;
+  spare_name_ = "spare-" + std::to_string(spares_++) + ".log";
+  struct Made {
+    Result<std::unique_ptr<host::File>> file = std::unique_ptr<host::File>();
+  };
+  auto made = std::make_shared<Made>();
+  // Its own copy: the writer belongs to the job in flight.
+  auto maker = std::make_shared<Writer>(files_, writer_->directory, writer_->segment_bytes, 0,
+                                        writer_->room);
+  loop_.offload(
+      [maker, owner = writer_, made, name = spare_name_] {
+        if (!owner->closed) made->file = maker->make_spare(name);
+      },
+      [this, made, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.expired()) return;
+        spare_ = made->file.ok() ? std::move(made->file).value() : nullptr;
+        spare_state_ = spare_ ? Spare::ready : Spare::none;
+      });
+}
+
+std::vector<std::string> Log::take_segments(Revision through) {
+  std::vector<std::string> names;
+  while (segments_.size() > 1 && segments_.front().last <= through) {
+    names.push_back(segment_name(segments_.front().number));
+    segments_.erase(segments_.begin());
+  }
+  return names;
+}
+
+}  // namespace keelson::store

@@ -1,0 +1,154 @@
+// See recovery.h and the prose in format.h.
+#include "store/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/format.h"
+
+namespace keelson::store {
+
+namespace {
+
+Error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
+  return {Reason::internal_error, path + " is damaged at offset " + std::to_string(offset) + ": " +
+                                      what +
+                                      ". Nothing was changed; restore the data directory from a "
+                                      "backup, or move it away to begin anew"};
+}
+
+class Recovery {
+ public:
+  Recovery(host::Files& files, const Options& options, Instant now)
+      : files_(files), options_(options), now_(now) {}
+
+  Result<Recovered> run() {
+    // What we see may still be on its way to the disk, if only the process was killed.
+    TRY_VOID(files_.sync_directory(options_.directory));
+    TRY(auto names, files_.list(options_.directory));
+    std::vector<Revision> snapshots;
+    std::vector<std::uint64_t> segments;
+    for (const std::string& name : names) {
+      if (auto revision = snapshot_revision(name)) snapshots.push_back(*revision);
+      if (auto number = segment_number(name)) segments.push_back(*number);
+      if (name.starts_with("spare-") || name == kPartialName) TRY_VOID(files_.remove(path(name)));
+    }
+    std::sort(segments.begin(), segments.end());
+    if (!snapshots.empty())
+      TRY_VOID(read_snapshot(*std::max_element(snapshots.begin(), snapshots.end())));
+    out_.log.durable = out_.index.revision();
+    for (std::uint64_t number : segments) TRY_VOID(read_segment(number));
+    if (!segments.empty()) out_.log.next_number = segments.back() + 1;
+    finish_tail();
+    return std::move(out_);
+  }
+
+ private:
+  std::string path(const std::string& name) const { return options_.directory + "/" + name; }
+
+  Result<void> read_snapshot(Revision revision) {
+    std::string name = path(snapshot_name(revision));
+    TRY(auto file, files_.open(name, false));
+    TRY(std::string head, file->read(0, kHeaderSize));
+    auto header = decode_snapshot_header(head);
+    if (!header || header->revision != revision) return damaged(name, 0, "no snapshot header");
+    std::uint64_t at = kHeaderSize, entries = 0;
+    for (;;) {
+      TRY(std::string block_head, file->read(at, kBlockHeaderSize));
+      if (block_head.size() < kBlockHeaderSize) return damaged(name, at, "the file ends early");
+      BlockHeader block = decode_block_header(block_head);
+      if (block.size > file->size() - at) return damaged(name, at, "a block is cut off");
+      TRY(std::string rest, file->read(at + kBlockHeaderSize, block.size));
+      if (block.entries == 0) {
+        if (decode_last_block(block, rest) != entries) return damaged(name, at, "a wrong count");
+        break;
+      }
+      auto decoded = decode_block(block, rest);
+      if (!decoded) return damaged(name, at, "a block does not match its checksum");
+      for (EntryPtr& entry : *decoded) out_.index.restore(std::move(entry));
+      entries += block.entries;
+      at += kBlockHeaderSize + block.size;
+    }
+    out_.index.restore_revision(revision);
+    return {};
+  }
+
+  Result<void> read_segment(std::uint64_t number) {
+    std::string name = path(segment_name(number));
+    TRY(auto file, files_.open(name, false));
+    TRY(std::string bytes, file->read(0, file->size()));
+    out_.log.segments.push_back({number, out_.index.revision()});
+    // Without a header nothing in it was ever acknowledged, or the next segment shows the gap.
+    if (!is_segment_header(bytes, number)) return {};
+    std::size_t at = kHeaderSize;
+    while (auto record = decode_record(std::string_view(bytes).substr(at))) {
+      if (record->revision > out_.index.revision().next())
+        return damaged(name, at,
+                       "revisions up to " + std::to_string(record->revision.number - 1) +
+                           " should come before, but the log has them only up to " +
+                           out_.index.revision().text());
+      take(*record, std::string_view(bytes).substr(at, record->size));
+      at += record->size;
+    }
+    out_.log.segments.back().last = out_.index.revision();
+    out_.log_bytes += at;
+    out_.index.compact(out_.index.compaction_wanted(now_, options_, out_.index.revision()));
+    return check_rest(name, bytes, at);
+  }
+
+  void take(const Record& record, std::string_view bytes) {
+    Revision& durable = out_.log.durable;
+    durable = std::max(durable, std::min(record.synced, out_.index.revision()));
+    if (record.revision <= out_.index.revision()) return;
+    std::vector<EntryPtr> puts;
+    std::vector<std::string> deletes;
+    for (const Operation& operation : record.operations) {
+      if (!operation.put) {
+        deletes.emplace_back(operation.key);
+        continue;
+      }
+      EntryPtr before = out_.index.get(operation.key);
+      puts.push_back(std::make_shared<Entry>(operation.key, operation.bytes, codec::Value(),
+                                             before ? before->created() : record.revision,
+                                             record.revision));
+    }
+    out_.index.apply(record.revision, record.time, std::move(puts), deletes);
+    std::erase_if(tail_, [&](const auto& kept) { return kept.first <= durable; });
+    tail_.emplace_back(record.revision, bytes);
+  }
+
+  // Behind the end there may be torn remains of the last batch, but nothing that says that what is
+  // missing here was durable once.
+  Result<void> check_rest(const std::string& name, std::string_view bytes, std::size_t end) const {
+    Revision missing = out_.index.revision().next();
+    for (std::size_t at = end; at + kRecordHeaderSize <= bytes.size(); at += 8) {
+      if (bytes[at] == '\0') continue;
+      auto record = decode_record(bytes.substr(at));
+      if (record && record->synced >= missing)
+        return damaged(name, end, "revision " + missing.text() + " was acknowledged");
+    }
+    return {};
+  }
+
+  void finish_tail() {
+    for (const auto& [revision, bytes] : tail_) {
+      if (revision <= out_.log.durable) continue;
+      out_.log.tail += bytes;
+      out_.log.tail_last = revision;
+    }
+  }
+
+  host::Files& files_;
+  const Options& options_;
+  Instant now_;
+  Recovered out_;
+  std::vector<std::pair<Revision, std::string>> tail_;  // records not known to be durable
+};
+
+}  // namespace
+
+Result<Recovered> recover(host::Files& files, const Options& options, Instant now) {
+  return Recovery(files, options, now).run();
+}
+
+}  // namespace keelson::store
