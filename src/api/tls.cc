@@ -1,0 +1,393 @@
+// One BIO of our own stands between OpenSSL and the stream below: reading takes from the bytes that
+// have just arrived without copying them first; writing gathers records until the call returns, so
+// that many records go down in one write.
+#include "api/tls.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace keelson::api {
+namespace {
+
+constexpr std::size_t kPlainBytes = 16 * 1024;  // one record at most
+
+std::string openssl_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  if (code == 0) return "unexpected end";
+  const char* text = ERR_reason_error_string(code);
+  return text != nullptr ? text : "error " + std::to_string(code);
+}
+
+// What the BIO reads from and writes to.
+struct Wire {
+  std::string_view arrived;
+  std::string leaving;
+  bool ended = false;
+};
+
+int bio_read(BIO* bio, char* out, int length) {
+  Wire& wire = *static_cast<Wire*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (wire.arrived.empty()) {
+    if (!wire.ended) BIO_set_retry_read(bio);
+    return wire.ended ? 0 : -1;
+  }
+  const std::size_t n = std::min(wire.arrived.size(), static_cast<std::size_t>(length));
+  std::memcpy(out, wire.arrived.data(), n);
+  wire.arrived.remove_prefix(n);
+  return static_cast<int>(n);
+}
+
+int bio_write(BIO* bio, const char* bytes, int length) {
+  static_cast<Wire*>(BIO_get_data(bio))->leaving.append(bytes, static_cast<std::size_t>(length));
+  return length;
+}
+
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH || command == BIO_CTRL_PUSH || command == BIO_CTRL_POP ? 1 : 0;
+}
+
+BIO_METHOD* wire_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "keelson wire");
+    BIO_meth_set_read(m, bio_read);
+    BIO_meth_set_write(m, bio_write);
+    BIO_meth_set_ctrl(m, bio_control);
+    BIO_meth_set_create(m, [](BIO* bio) {
+      BIO_set_init(bio, 1);
+      return 1;
+    });
+    return m;
+  }();
+  return method;
+}
+
+std::vector<std::string> subject_entries(X509_NAME* name, int nid) {
+  std::vector<std::string> entries;
+  for (int at = X509_NAME_get_index_by_NID(name, nid, -1); at >= 0;
+       at = X509_NAME_get_index_by_NID(name, nid, at)) {
+    unsigned char* text = nullptr;
+    const int length =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    if (length >= 0) {
+      entries.emplace_back(reinterpret_cast<char*>(text), static_cast<std::size_t>(length));
+      OPENSSL_free(text);
+    }
+  }
+  return entries;
+}
+
+std::shared_ptr<const ClientCertificate> certificate_of(SSL* ssl) {
+  X509* x509 = SSL_get1_peer_certificate(ssl);
+  if (x509 == nullptr) return nullptr;
+  auto certificate = std::make_shared<ClientCertificate>();
+  X509_NAME* subject = X509_get_subject_name(x509);
+  const std::vector<std::string> names = subject_entries(subject, NID_commonName);
+  if (!names.empty()) certificate->common_name = names.back();
+  certificate->organizations = subject_entries(subject, NID_organizationName);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  X509_digest(x509, EVP_sha256(), digest.data(), &length);
+  certificate->sha256 = to_hex({reinterpret_cast<char*>(digest.data()), length});
+  tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(x509), &end) == 1)
+    certificate->not_after_unix_seconds = timegm(&end);
+  const long verdict = SSL_get_verify_result(ssl);
+  if (verdict != X509_V_OK) certificate->error = X509_verify_cert_error_string(verdict);
+  X509_free(x509);
+  return certificate;
+}
+
+class TlsStream;
+
+// OpenSSL's state of one connection with the stream below it.
+struct Engine : std::enable_shared_from_this<Engine> {
+  std::shared_ptr<const TlsContext> context;
+  std::unique_ptr<host::Stream> below;
+  SSL* ssl = nullptr;
+  Wire wire;
+  std::string early;  // plain bytes that arrived before somebody listened, or while paused
+  std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done;
+  host::Stream::Events events;
+  bool handshaken = false, started = false, paused = false, ended = false, closed = false;
+  bool end_pending = false, delivering = false;
+
+  ~Engine() { SSL_free(ssl); }
+
+  void send() {
+    if (wire.leaving.empty() || !below) return;
+    below->write(wire.leaving);
+    wire.leaving.clear();
+    if (wire.leaving.capacity() > 256 * 1024) wire.leaving.shrink_to_fit();
+  }
+
+  void on_bytes(std::string_view bytes) {
+    const auto self = shared_from_this();
+    wire.arrived = bytes;
+    if (!handshaken && !shake()) return;
+    decrypt();
+    // Unread only when the connection failed or is being closed.
+    wire.arrived = {};
+  }
+
+  // True once the handshake is complete.
+  bool shake();
+
+  void decrypt() {
+    static thread_local std::array<char, kPlainBytes> plain;
+    while (!closed) {
+      ERR_clear_error();
+      const int n = SSL_read(ssl, plain.data(), static_cast<int>(plain.size()));
+      if (n > 0) {
+        deliver({plain.data(), static_cast<std::size_t>(n)});
+        continue;
+      }
+      send();  // answers to a key update
+      const int error = SSL_get_error(ssl, n);
+      if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) end();
+      return;
+    }
+  }
+
+  void deliver(std::string_view bytes) {
+    if (!started || paused || !early.empty()) {
+      early.append(bytes);
+      return;
+    }
+    if (events.on_data) events.on_data(bytes);
+  }
+
+  void deliver_early() {
+    if (delivering) return;
+    delivering = true;
+    while (started && !paused && !closed && !early.empty()) {
+      const std::string bytes = std::exchange(early, {});
+      if (events.on_data) events.on_data(bytes);
+    }
+    delivering = false;
+    if (end_pending && !paused && !closed && early.empty()) {
+      end_pending = false;
+      if (events.on_end) events.on_end();
+    }
+  }
+
+  void end() {
+    if (std::exchange(ended, true)) return;
+    if (!started || paused || !early.empty()) {
+      end_pending = true;
+      return;
+    }
+    if (events.on_end) events.on_end();
+  }
+
+  void on_below_end() {
+    const auto self = shared_from_this();
+    wire.ended = true;
+    if (!handshaken) {
+      fail("TLS handshake error: connection closed");
+      return;
+    }
+    end();
+  }
+
+  void fail(const std::string& why) {
+    if (!done) return;
+    send();
+    const auto call = std::exchange(done, {});
+    call(Error{Reason::bad_request, why}, {});
+  }
+};
+
+class TlsStream final : public host::Stream {
+ public:
+  explicit TlsStream(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  ~TlsStream() override {
+    Engine& engine = *engine_;
+    engine.closed = true;
+    engine.events = {};
+    if (!engine.ended) {
+      ERR_clear_error();
+      SSL_shutdown(engine.ssl);
+      engine.send();
+    }
+    engine.below.reset();
+  }
+  void start(Events events) override {
+    engine_->events = std::move(events);
+    engine_->started = true;
+    const std::shared_ptr<Engine> engine = engine_;
+    engine->deliver_early();
+  }
+  void write(std::string_view bytes) override {
+    Engine& engine = *engine_;
+    while (!bytes.empty()) {
+      ERR_clear_error();
+      const std::size_t length = std::min<std::size_t>(bytes.size(), kPlainBytes);
+      const int n = SSL_write(engine.ssl, bytes.data(), static_cast<int>(length));
+      if (n <= 0) break;  // broken; the reading side reports the end
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      if (engine.wire.leaving.size() >= 128 * 1024) engine.send();
+    }
+    engine.send();
+  }
+  std::size_t buffered() const override { return engine_->below->buffered(); }
+  void pause(bool paused) override {
+    const std::shared_ptr<Engine> engine = engine_;
+    engine->paused = paused;
+    engine->below->pause(paused);
+    if (!paused && engine->started) engine->deliver_early();
+  }
+  void shutdown_write() override {
+    ERR_clear_error();
+    SSL_shutdown(engine_->ssl);
+    engine_->send();
+    engine_->below->shutdown_write();
+  }
+  std::string peer() const override { return engine_->below->peer(); }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
+bool Engine::shake() {
+  ERR_clear_error();
+  const int n = SSL_do_handshake(ssl);
+  if (n == 1) {
+    handshaken = true;
+    send();
+    TlsPeer peer;
+    const unsigned char* protocol = nullptr;
+    unsigned length = 0;
+    SSL_get0_alpn_selected(ssl, &protocol, &length);
+    peer.protocol.assign(reinterpret_cast<const char*>(protocol), length);
+    peer.certificate = certificate_of(ssl);
+    const auto call = std::exchange(done, {});
+    call(std::unique_ptr<host::Stream>(std::make_unique<TlsStream>(shared_from_this())),
+         std::move(peer));
+    return true;
+  }
+  const int error = SSL_get_error(ssl, n);
+  if (error == SSL_ERROR_WANT_READ) {
+    send();
+  } else {
+    fail("TLS handshake error: " + openssl_error());
+  }
+  return false;
+}
+
+int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length,
+                    const unsigned char* offered, unsigned offered_length, void*) {
+  static constexpr unsigned char supported[] = "\x02h2\x08http/1.1";
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_length, supported, sizeof supported - 1, offered,
+                            offered_length) != OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+Result<void> add_client_cas(SSL_CTX* context, const std::string& pem) {
+  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  int count = 0;
+  while (X509* ca = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca);
+    SSL_CTX_add_client_CA(context, ca);
+    X509_free(ca);
+    ++count;
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  if (count == 0) return Error{Reason::bad_request, "client CA: no certificate"};
+  // Every certificate is taken here; whether it verified is kept with the session.
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE,
+                     [](int, X509_STORE_CTX*) { return 1; });
+  return {};
+}
+
+Result<void> use_keys(SSL_CTX* context, const TlsKeys& keys) {
+  BIO* bio =
+      BIO_new_mem_buf(keys.certificate_pem.data(), static_cast<int>(keys.certificate_pem.size()));
+  X509* leaf = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  bool ok = leaf != nullptr && SSL_CTX_use_certificate(context, leaf) == 1;
+  X509_free(leaf);
+  while (X509* next = ok ? PEM_read_bio_X509(bio, nullptr, nullptr, nullptr) : nullptr)
+    SSL_CTX_add0_chain_cert(context, next);
+  BIO_free(bio);
+  ERR_clear_error();
+  if (!ok) return Error{Reason::bad_request, "serving certificate: malformed"};
+  bio = BIO_new_mem_buf(keys.key_pem.data(), static_cast<int>(keys.key_pem.size()));
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
+  ok = key != nullptr && SSL_CTX_use_PrivateKey(context, key) == 1;
+  EVP_PKEY_free(key);
+  BIO_free(bio);
+  if (!ok) return Error{Reason::bad_request, "serving key: " + openssl_error()};
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsKeys& keys) {
+  SSL_CTX* raw = SSL_CTX_new(TLS_server_method());
+  KEELSON_CHECK(raw != nullptr);
+  const std::shared_ptr<const TlsContext> context(new TlsContext(raw));
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  SSL_CTX_set_num_tickets(raw, 1);
+  static constexpr unsigned char id[] = "keelson";
+  SSL_CTX_set_session_id_context(raw, id, sizeof id - 1);
+  SSL_CTX_set_alpn_select_cb(raw, select_protocol, nullptr);
+  TRY_VOID(use_keys(raw, keys));
+  if (!keys.client_ca_pem.empty()) TRY_VOID(add_client_cas(raw, keys.client_ca_pem));
+  return context;
+}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
+
+std::shared_ptr<void> accept_tls(
+    std::shared_ptr<const TlsContext> context, std::unique_ptr<host::Stream> stream,
+    std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done) {
+  auto engine = std::make_shared<Engine>();
+  engine->ssl = SSL_new(context->get());
+  engine->context = std::move(context);
+  engine->below = std::move(stream);
+  engine->done = std::move(done);
+  SSL_set_accept_state(engine->ssl);
+  BIO* bio = BIO_new(wire_method());
+  BIO_set_data(bio, &engine->wire);
+  SSL_set_bio(engine->ssl, bio, bio);
+  // The stream's events must not keep their own stream alive.
+  const std::weak_ptr<Engine> weak = engine;
+  engine->below->start({.on_data =
+                            [weak](std::string_view bytes) {
+                              if (const auto e = weak.lock()) e->on_bytes(bytes);
+                            },
+                        .on_end =
+                            [weak] {
+                              if (const auto e = weak.lock()) e->on_below_end();
+                            },
+                        .on_drained =
+                            [weak] {
+                              const auto e = weak.lock();
+                              if (e && e->events.on_drained) e->events.on_drained();
+                            }});
+  return engine;
+}
+
+}  // namespace keelson::api
