@@ -1,6 +1,8 @@
 // Values are built straight from libyaml's events. The original parses a whole document into nodes,
 // then decodes these, then converts the result to JSON, and stops at the first phase that fails;
 // here all happens in one pass, so problems of the later phases are kept until the document ends.
+#include "codec/yaml_reader.h"
+
 #include <yaml.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 
 #include "base/text.h"
 #include "codec/json.h"
-#include "codec/yaml.h"
 #include "codec/yaml_scalar.h"
 
 namespace keelson::codec {
@@ -18,16 +19,6 @@ namespace {
 
 constexpr int kDepthMax = 1'000;
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
-
-// The phases of the original, in its order.
-enum class Phase : std::uint8_t { parse, decode, convert, encode };
-
-struct Problem {
-  Phase phase = Phase::parse;
-  std::string text;       // with the original's line
-  std::string text_bare;  // without
-  YamlPosition at;
-};
 
 class Event {
  public:
@@ -101,7 +92,7 @@ class Reader {
     out.duplicates = std::move(duplicates_);
     return !problem_;
   }
-  const Problem& problem() const { return *problem_; }
+  const YamlProblem& problem() const { return *problem_; }
 
  private:
   bool next() {
@@ -115,8 +106,8 @@ class Reader {
     else
       line = parser_.context_mark.line;
     const std::string text = parser_.problem != nullptr ? parser_.problem : "unknown problem";
-    problem_ = Problem{
-        .phase = Phase::parse,
+    problem_ = YamlProblem{
+        .phase = YamlPhase::parse,
         .text = (line == 0 ? "" : "line " + std::to_string(line) + ": ") + text,
         .text_bare = text,
         .at = {static_cast<int>(parser_.problem_mark.line) + 1,
@@ -127,12 +118,12 @@ class Reader {
 
   // Notes a problem of this phase unless an earlier phase has one; parsing goes on, because a
   // problem of the parser further down would come first.
-  void note(Phase phase, std::string text, YamlPosition at) {
+  void note(YamlPhase phase, std::string text, YamlPosition at) {
     if (problem_ && problem_->phase <= phase) return;
-    problem_ = Problem{.phase = phase, .text = text, .text_bare = text, .at = at};
+    problem_ = YamlProblem{.phase = phase, .text = text, .text_bare = text, .at = at};
   }
   bool stop(std::string text, YamlPosition at) {
-    problem_ = Problem{.phase = Phase::parse, .text = text, .text_bare = text, .at = at};
+    problem_ = YamlProblem{.phase = YamlPhase::parse, .text = text, .text_bare = text, .at = at};
     return false;
   }
 
@@ -175,7 +166,7 @@ class Reader {
     if (known == anchors_.end())
       return stop("unknown anchor '" + name + "' referenced", event_.at());
     if (!known->second.complete) {
-      note(Phase::decode, "anchor '" + name + "' value contains itself", event_.at());
+      note(YamlPhase::decode, "anchor '" + name + "' value contains itself", event_.at());
       return true;
     }
     steps_ += known->second.weight;
@@ -235,7 +226,7 @@ class Reader {
       else if (kind == Key::text)
         put(members, key, std::move(value), std::move(member), value_at);
       else if (kind == Key::null)
-        note(Phase::convert,
+        note(YamlPhase::convert,
              "unsupported map key of type: %!s(<nil>), key: <nil>, value: " +
                  (value.is_null() ? "<nil>" : go_syntax(value)),
              at);
@@ -298,7 +289,7 @@ class Reader {
       }
     };
     const auto refuse = [&] {
-      note(Phase::decode, "map merge requires map or sequence of maps as the value", at);
+      note(YamlPhase::decode, "map merge requires map or sequence of maps as the value", at);
     };
     if (!is_sequence) {
       if (!value.is_object() || !alias_is_mapping_) return refuse();
@@ -328,7 +319,7 @@ class Reader {
       case Value::Kind::string: key = value.as_string(); break;
       default:
         kind = Key::unusable;
-        note(Phase::decode, "invalid map key: " + go_syntax(value), at);
+        note(YamlPhase::decode, "invalid map key: " + go_syntax(value), at);
     }
     return true;
   }
@@ -349,7 +340,8 @@ class Reader {
     using Kind = YamlScalar::Kind;
     if (tag == "binary") {
       const auto bytes = from_base64(text);
-      if (!bytes) note(Phase::decode, "!!binary value contains invalid base64 data", event_.at());
+      if (!bytes)
+        note(YamlPhase::decode, "!!binary value contains invalid base64 data", event_.at());
       return Value(bytes.value_or(""));
     }
     const bool known =
@@ -370,7 +362,7 @@ class Reader {
     }();
     const bool widened = tag == "float" && scalar.kind == Kind::integer;
     if (name != tag && !widened) {
-      note(Phase::decode,
+      note(YamlPhase::decode,
            "cannot decode !!" + std::string(name) + " `" + std::string(text) + "` as a !!" +
                std::string(tag),
            event_.at());
@@ -388,7 +380,7 @@ class Reader {
       case Kind::number: {
         const double d = scalar.number;
         if (!std::isfinite(d)) {
-          note(Phase::encode,
+          note(YamlPhase::encode,
                std::string("json: unsupported value: ") + (std::isnan(d) ? "NaN"
                                                            : d < 0       ? "-Inf"
                                                                          : "+Inf"),
@@ -409,126 +401,18 @@ class Reader {
   YamlPlaces places_;
   std::map<std::string, Anchor> anchors_;
   std::vector<std::string> duplicates_;
-  std::optional<Problem> problem_;
+  std::optional<YamlProblem> problem_;
   std::int64_t steps_ = 0, steps_aliased_ = 0;
   int depth_ = 0;
   bool alias_is_mapping_ = false;
 };
 
-// The length of the child's name at the start of `path`, or 0.
-std::size_t match(const YamlPlace& child, std::string_view path) {
-  if (path.substr(0, child.key.size()) != child.key) return 0;
-  const std::size_t length = child.key.size();
-  if (path.size() == length || path[length] == '.' || path[length] == '[') return length;
-  return 0;
-}
-
-bool is_blank(std::string_view line) {
-  const std::size_t at = line.find_first_not_of(" \t\r");
-  return at == std::string_view::npos || line[at] == '#';
-}
-
-// Where documents begin in a text: at its start and at every "---" line, before the directives that
-// belong to it. Byte offset and line (from 0) of each.
-struct Start {
-  std::size_t offset = 0;
-  int line = 0;
-};
-std::vector<Start> starts_of(std::string_view text) {
-  std::vector<Start> starts{{}};
-  std::optional<Start> directives;
-  std::size_t offset = 0;
-  bool content = false;
-  for (int line = 0; offset < text.size(); ++line) {
-    const std::size_t end = std::min(text.find('\n', offset), text.size());
-    const std::string_view here = text.substr(offset, end - offset);
-    const bool marker =
-        here.substr(0, 3) == "---" && (here.size() == 3 || here.find_first_of(" \t\r", 3) == 3);
-    if (marker) {
-      if (content) starts.push_back(directives.value_or(Start{offset, line}));
-      content = true;
-      directives.reset();
-    } else if (here.substr(0, 1) == "%") {
-      if (!directives) directives = Start{offset, line};
-    } else if (!is_blank(here) && here.substr(0, 3) != "...") {
-      content = true;
-      directives.reset();
-    }
-    offset = end + 1;
-  }
-  return starts;
-}
-
-void move_down(YamlPlace& place, int lines) {
-  if (place.at.line != 0) place.at.line += lines;
-  for (YamlPlace& child : place.children) move_down(child, lines);
-}
-
 }  // namespace
 
-YamlPosition YamlPlace::find(std::string_view path) const {
-  const YamlPlace* here = this;
-  while (!path.empty()) {
-    const YamlPlace* found = nullptr;
-    if (path.front() == '[') {
-      const std::size_t close = path.find(']');
-      if (close == std::string_view::npos) break;
-      std::string_view name = path.substr(1, close - 1);
-      if (here->sequence) {
-        const auto index = parse_int(name);
-        if (index && *index >= 0 && static_cast<std::size_t>(*index) < here->children.size())
-          found = &here->children[static_cast<std::size_t>(*index)];
-      } else {
-        for (const YamlPlace& child : here->children)
-          if (child.key == name) found = &child;
-      }
-      path.remove_prefix(close + 1);
-    } else {
-      // A key may contain dots itself: the longest one that fits is meant.
-      std::size_t longest = 0;
-      for (const YamlPlace& child : here->children) {
-        if (const std::size_t length = match(child, path); length > longest) {
-          longest = length;
-          found = &child;
-        }
-      }
-      path.remove_prefix(longest);
-    }
-    if (found == nullptr) break;
-    here = found;
-    if (!path.empty() && path.front() == '.') path.remove_prefix(1);
-  }
-  return here->at;
-}
-
-Result<YamlDocument> parse_yaml(std::string_view text, YamlPlaces places) {
-  YamlDocument document;
+std::optional<YamlProblem> read_yaml(std::string_view text, YamlPlaces places, YamlDocument& out) {
   Reader reader(text, places);
-  if (reader.read(document)) return document;
-  const Problem& problem = reader.problem();
-  const bool from_yaml = problem.phase == Phase::parse || problem.phase == Phase::decode;
-  return Error{.reason = Reason::bad_request,
-               .message = (from_yaml ? "yaml: " : "") + problem.text};
-}
-
-std::vector<YamlPart> parse_yaml_parts(std::string_view text) {
-  std::vector<YamlPart> parts;
-  const std::vector<Start> starts = starts_of(text);
-  for (std::size_t i = 0; i < starts.size(); ++i) {
-    const std::size_t end = i + 1 < starts.size() ? starts[i + 1].offset : text.size();
-    YamlPart part;
-    Reader reader(text.substr(starts[i].offset, end - starts[i].offset), YamlPlaces::record);
-    if (reader.read(part.document)) {
-      if (part.document.value.is_null()) continue;
-      move_down(part.document.places, starts[i].line);
-    } else {
-      const Problem& problem = reader.problem();
-      part.document = {};
-      part.problem = {{problem.at.line + starts[i].line, problem.at.column}, problem.text_bare};
-    }
-    parts.push_back(std::move(part));
-  }
-  return parts;
+  if (reader.read(out)) return std::nullopt;
+  return reader.problem();
 }
 
 }  // namespace keelson::codec

@@ -18,9 +18,13 @@ bool is_digit(char32_t c) {
   return c >= '0' && c <= '9';
 }
 
-// Close to Go's unicode.IsLetter: all beyond ASCII counts.
+// Close to Go's unicode.IsLetter: by blocks, not by characters, beyond Latin.
 bool is_letter(char32_t c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return (c >= 0xc0 && c < 0x2b0 && c != 0xd7 && c != 0xf7) || (c >= 0x370 && c < 0x2000) ||
+         (c >= 0x2c00 && c < 0x2e00) || (c >= 0x3040 && c < 0xd800) ||
+         (c >= 0xf900 && c < 0xfe00) || (c >= 0xfe70 && c < 0xff00) ||
+         (c >= 0x10000 && c < 0x1d000) || (c >= 0x20000 && c < 0x40000);
 }
 
 std::u32string code_points(std::string_view text) {
