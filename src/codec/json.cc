@@ -1,4 +1,5 @@
-// A recursive reader over the text; one pass, no look-ahead beyond one byte.
+// A recursive reader over the text, without look-ahead beyond one byte. One pass, and a second one
+// to name members that stand more than once.
 #include "codec/json.h"
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
+#include <set>
 
 namespace keelson::codec {
 namespace {
@@ -32,9 +35,11 @@ std::string quote_char(unsigned char c) {
   return buffer.data();
 }
 
+enum class Duplicates : std::uint8_t { detect, name };
+
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  Reader(std::string_view text, Duplicates duplicates) : text_(text), duplicates_(duplicates) {}
 
   Result<JsonDocument> read() {
     JsonDocument document;
@@ -45,9 +50,10 @@ class Reader {
       fail("after top-level value");
       return error();
     }
-    document.duplicates = std::move(duplicates_);
+    document.duplicates = std::move(names_);
     return document;
   }
+  bool found_duplicates() const { return found_duplicates_; }
 
  private:
   bool value(Value& out) {
@@ -56,7 +62,7 @@ class Reader {
       case '{': return object(out);
       case '[': return array(out);
       case '"': {
-        std::string text;
+        std::string_view text;
         if (!string(text)) return false;
         out = Value(text);
         return true;
@@ -68,10 +74,13 @@ class Reader {
     }
   }
 
+  // Members and elements gather on one stack for the whole text, so that each object and array is
+  // allocated once and at its exact size.
   bool object(Value& out) {
     if (++depth_ > kDepthMax) return too_deep();
     ++at_;
-    std::vector<Member> members;
+    const std::size_t first = members_.size();
+    std::set<std::string, std::less<>> seen;
     skip_space();
     if (peek() == '}') {
       ++at_;
@@ -79,20 +88,14 @@ class Reader {
       while (true) {
         skip_space();
         if (peek() != '"') return fail("looking for beginning of object key string");
-        std::string key;
+        std::string_view key;
         if (!string(key)) return false;
+        members_.push_back(Member{Value(key), Value()});
         skip_space();
         if (peek() != ':') return fail("after object key");
         ++at_;
         skip_space();
-        const std::size_t length = path_.size();
-        if (!path_.empty()) path_ += '.';
-        path_ += key;
-        members.push_back(Member{Value(key), Value()});
-        const bool good = value(members.back().value);
-        if (good) note_duplicate(members);
-        path_.resize(length);
-        if (!good) return false;
+        if (!member_value(seen)) return false;
         skip_space();
         const int c = peek();
         if (c != ',' && c != '}') return fail("after object key:value pair");
@@ -101,33 +104,38 @@ class Reader {
       }
     }
     --depth_;
-    out = Value::object_of(std::move(members));
+    const auto begin = members_.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::size_t count = members_.size() - first;
+    out = Value::object_of(std::vector<Member>(std::make_move_iterator(begin),
+                                               std::make_move_iterator(members_.end())));
+    members_.resize(first);
+    found_duplicates_ = found_duplicates_ || out.size() != count;
     return true;
   }
 
-  void note_duplicate(const std::vector<Member>& members) {
-    const std::string_view key = members.back().key();
-    // Sorted input, the common case, needs one comparison.
-    if (members.size() < 2) return;
-    if (sorted_until(members) && members[members.size() - 2].key() < key) return;
-    for (std::size_t i = 0; i + 1 < members.size(); ++i)
-      if (members[i].key() == key) {
-        duplicates_.push_back(path_);
-        return;
-      }
-  }
-  // Objects of more than a few members are nearly always sorted; small ones are cheap to scan
-  // anyway.
-  static bool sorted_until(const std::vector<Member>& members) {
-    if (members.size() < 16) return false;
-    return std::is_sorted(members.begin(), members.end() - 1,
-                          [](const Member& a, const Member& b) { return a.key() < b.key(); });
+  // Reads the value of the last member on the stack, which may move while that is read.
+  bool member_value(std::set<std::string, std::less<>>& seen) {
+    const std::size_t index = members_.size() - 1;
+    const std::size_t length = path_.size();
+    const bool naming = duplicates_ == Duplicates::name;
+    if (naming) {
+      if (!path_.empty()) path_ += '.';
+      path_ += members_[index].key();
+    }
+    Value member;
+    if (!value(member)) return false;
+    members_[index].value = std::move(member);
+    if (naming) {
+      if (!seen.emplace(members_[index].key()).second) names_.push_back(path_);
+      path_.resize(length);
+    }
+    return true;
   }
 
   bool array(Value& out) {
     if (++depth_ > kDepthMax) return too_deep();
     ++at_;
-    Array elements;
+    const std::size_t first = elements_.size();
     skip_space();
     if (peek() == ']') {
       ++at_;
@@ -135,11 +143,12 @@ class Reader {
       while (true) {
         skip_space();
         const std::size_t length = path_.size();
-        path_ += '[' + std::to_string(elements.size()) + ']';
-        elements.emplace_back();
-        const bool good = value(elements.back());
+        if (duplicates_ == Duplicates::name)
+          path_ += '[' + std::to_string(elements_.size() - first) + ']';
+        Value element;
+        if (!value(element)) return false;
+        elements_.push_back(std::move(element));
         path_.resize(length);
-        if (!good) return false;
         skip_space();
         const int c = peek();
         if (c != ',' && c != ']') return fail("after array element");
@@ -148,7 +157,9 @@ class Reader {
       }
     }
     --depth_;
-    out = Value(std::move(elements));
+    const auto begin = elements_.begin() + static_cast<std::ptrdiff_t>(first);
+    out = Value(Array(std::make_move_iterator(begin), std::make_move_iterator(elements_.end())));
+    elements_.resize(first);
     return true;
   }
 
@@ -208,27 +219,40 @@ class Reader {
     return true;
   }
 
-  bool string(std::string& out) {
+  // Bytes that stand for themselves in a string.
+  static bool is_plain(char c) {
+    return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20 &&
+           static_cast<unsigned char>(c) < 0x80;
+  }
+
+  // `out` lives until the next string is read.
+  bool string(std::string_view& out) {
     ++at_;
+    std::size_t start = at_;
+    while (at_ < text_.size() && is_plain(text_[at_])) ++at_;
+    if (peek() == '"') {
+      out = text_.substr(start, at_ - start);
+      ++at_;
+      return true;
+    }
+    scratch_.clear();
     while (true) {
-      const std::size_t start = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
-             static_cast<unsigned char>(text_[at_]) >= 0x20 &&
-             static_cast<unsigned char>(text_[at_]) < 0x80)
-        ++at_;
-      out.append(text_.substr(start, at_ - start));
+      scratch_.append(text_.substr(start, at_ - start));
       const int c = peek();
       if (c == '"') {
         ++at_;
+        out = scratch_;
         return true;
       }
       if (c == '\\') {
-        if (!escape(out)) return false;
+        if (!escape(scratch_)) return false;
       } else if (c >= 0x80) {
-        utf8(out);
+        utf8(scratch_);
       } else {
         return fail("in string literal");
       }
+      start = at_;
+      while (at_ < text_.size() && is_plain(text_[at_])) ++at_;
     }
   }
 
@@ -348,9 +372,14 @@ class Reader {
   std::string_view text_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  std::string path_;
+  std::vector<Member> members_;
+  Array elements_;
+  std::string scratch_;
   std::string message_;
-  std::vector<std::string> duplicates_;
+  Duplicates duplicates_;
+  bool found_duplicates_ = false;
+  std::string path_;                // only while naming
+  std::vector<std::string> names_;  // likewise
 };
 
 void append_number(std::string& out, double d) {
@@ -400,7 +429,11 @@ void append_indented(std::string& out, const Value& value, int depth) {
 }  // namespace
 
 Result<JsonDocument> parse_json_document(std::string_view text) {
-  return Reader(text).read();
+  Reader reader(text, Duplicates::detect);
+  Result<JsonDocument> document = reader.read();
+  if (!reader.found_duplicates() || !document.ok()) return document;
+  // Rare; only now it is worth to keep track of paths.
+  return Reader(text, Duplicates::name).read();
 }
 
 Result<Value> parse_json(std::string_view text) {

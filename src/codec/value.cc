@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <new>
 
 #include "base/check.h"
 
@@ -13,8 +14,21 @@ namespace keelson::codec {
 struct Value::Node {
   std::atomic<std::uint32_t> references{1};
 };
+// The text stands right behind the node, in the same allocation.
 struct Value::StringNode : Node {
-  std::string text;
+  std::uint32_t size = 0;
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+  static StringNode* make(std::string_view text) {
+    KEELSON_CHECK(text.size() <= UINT32_MAX);
+    auto* node = new (::operator new(sizeof(StringNode) + text.size())) StringNode;
+    node->size = static_cast<std::uint32_t>(text.size());
+    std::memcpy(node->bytes(), text.data(), text.size());
+    return node;
+  }
+  static void free(StringNode* node) {
+    node->~StringNode();
+    ::operator delete(node);
+  }
 };
 struct Value::ArrayNode : Node {
   Array elements;
@@ -34,6 +48,19 @@ template <typename Members>
 auto lower_bound(Members& members, std::string_view key) {
   return std::lower_bound(members.begin(), members.end(), key, KeyLess{});
 }
+
+// Stable. Most objects are small, where moving each member to its place beats a sort that
+// allocates.
+void sort_by_key(std::vector<Member>& members) {
+  const auto less = [](const Member& a, const Member& b) { return a.key() < b.key(); };
+  const auto first = std::is_sorted_until(members.begin(), members.end(), less);
+  if (first == members.end()) return;
+  if (members.size() > 40) return std::stable_sort(members.begin(), members.end(), less);
+  for (auto at = first; at != members.end(); ++at) {
+    const auto place = std::upper_bound(members.begin(), at, *at, less);
+    std::rotate(place, at, at + 1);
+  }
+}
 }  // namespace
 
 Value::Value(std::string_view text) : Value() {
@@ -42,9 +69,7 @@ Value::Value(std::string_view text) : Value() {
     tag_ = tag(Kind::string, static_cast<std::uint8_t>(text.size()));
     return;
   }
-  auto* node = new StringNode;
-  node->text = text;
-  adopt(Kind::string, node);
+  adopt(Kind::string, StringNode::make(text));
 }
 
 Value::Value(Array elements) : Value() {
@@ -66,9 +91,7 @@ Value Value::object(std::initializer_list<std::pair<std::string_view, Value>> me
 }
 
 Value Value::object_of(std::vector<Member> members) {
-  const auto less = [](const Member& a, const Member& b) { return a.key() < b.key(); };
-  if (!std::is_sorted(members.begin(), members.end(), less))
-    std::stable_sort(members.begin(), members.end(), less);
+  sort_by_key(members);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
     if (kept > 0 && members[kept - 1].key() == members[i].key()) {
@@ -99,7 +122,7 @@ void Value::copy_from(const Value& other) noexcept {
 void Value::unref(Node* node) const noexcept {
   if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   switch (kind()) {
-    case Kind::string: delete static_cast<StringNode*>(node); return;
+    case Kind::string: StringNode::free(static_cast<StringNode*>(node)); return;
     case Kind::array: delete static_cast<ArrayNode*>(node); return;
     default: delete static_cast<ObjectNode*>(node); return;
   }
@@ -128,7 +151,10 @@ double Value::as_double(double fallback) const {
 
 std::string_view Value::as_string(std::string_view fallback) const {
   if (kind() != Kind::string) return fallback;
-  if (tag_ >> 4 == kHeap) return static_cast<StringNode*>(node())->text;
+  if (tag_ >> 4 == kHeap) {
+    auto* text = static_cast<StringNode*>(node());
+    return {text->bytes(), text->size};
+  }
   return {bytes_, static_cast<std::size_t>(tag_ >> 4)};
 }
 
