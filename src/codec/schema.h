@@ -41,6 +41,7 @@ struct Use {
   bool patch_merge = false;                 // patchStrategy has "merge"
   bool patch_retain_keys = false;           // patchStrategy has "retainKeys"
   bool nullable = false;
+  bool patch_replace = false;  // patchStrategy has "replace"
 };
 
 struct Field : Use {
