@@ -27,6 +27,9 @@
 namespace keelson::store {
 class Store;
 }
+namespace keelson::model {
+class TypeTable;
+}
 
 namespace keelson::registry {
 
@@ -98,6 +101,8 @@ class Registry {
 
   // Discovery changes (CRDs, APIServices): counts up with every change of what is served.
   std::int64_t served_generation() const;
+  // What is served now, with the resources of established CRDs.
+  const model::TypeTable& types() const;
 
  private:
   struct State;
