@@ -1,0 +1,175 @@
+// Upkeep of the picture.
+#include "sched/snapshot.h"
+
+#include <algorithm>
+
+namespace keelson::sched {
+
+NodeInfo& Snapshot::entry(const std::string& name) {
+  auto& info = infos_[name];
+  if (!info) info = std::make_unique<NodeInfo>();
+  return *info;
+}
+
+void Snapshot::leave_zone(const NodeInfo& info) {
+  for (std::size_t i = 0; i < zones_.size(); ++i) {
+    if (zones_[i].key != info.zone_key()) continue;
+    auto& names = zones_[i].nodes;
+    names.erase(std::remove(names.begin(), names.end(), info.name()), names.end());
+    if (names.empty()) zones_.erase(zones_.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
+void Snapshot::add_images(const NodeInfo& info) {
+  for (const Value& entry_of_node : info.node()["status"]["images"].elements())
+    for (const Value& name : entry_of_node["names"].elements())
+      images_.try_emplace(name.str(), Image{entry_of_node["sizeBytes"].as_int(), 0});
+  for (const std::string& name : info.images()) ++images_[name].nodes;
+}
+
+void Snapshot::drop_images(const NodeInfo& info) {
+  for (const std::string& name : info.images())
+    if (const auto it = images_.find(name); --it->second.nodes == 0) images_.erase(it);
+}
+
+void Snapshot::set_node(const Value& node) {
+  NodeInfo& info = entry(node["metadata"]["name"].str());
+  const bool known = info.has_node();
+  const bool moved = !known || info.zone_key() != zone_key_of(node["metadata"]["labels"]);
+  if (known) drop_images(info);
+  if (known && moved) leave_zone(info);
+  info.set_node(node);
+  add_images(info);
+  if (!moved) return;
+  const auto zone = std::find_if(zones_.begin(), zones_.end(),
+                                 [&](const Zone& z) { return z.key == info.zone_key(); });
+  if (zone == zones_.end())
+    zones_.push_back({info.zone_key(), {info.name()}});
+  else
+    zone->nodes.push_back(info.name());
+  stale_ = true;
+}
+
+void Snapshot::remove_node(const std::string& name) {
+  const auto it = infos_.find(name);
+  if (it == infos_.end() || !it->second->has_node()) return;
+  drop_images(*it->second);
+  leave_zone(*it->second);
+  it->second->clear_node();
+  if (it->second->pods().empty()) infos_.erase(it);
+  stale_ = true;
+}
+
+void Snapshot::set_pod(PodPointer pod, const std::string& node) {
+  remove_pod(pod->uid);
+  NodeInfo& info = entry(node);
+  for (const std::string& claim : pod->claims) ++claims_[pod->namespace_ + "/" + claim];
+  pods_[pod->uid] = {pod, node};
+  if (pod->has_affinity) stale_ = true;
+  info.add_pod(std::move(pod));
+}
+
+void Snapshot::remove_pod(const std::string& uid) {
+  const auto it = pods_.find(uid);
+  if (it == pods_.end()) return;
+  const PodInfo& pod = *it->second.pod;
+  for (const std::string& claim : pod.claims)
+    if (const auto use = claims_.find(pod.namespace_ + "/" + claim);
+        use != claims_.end() && --use->second == 0)
+      claims_.erase(use);
+  if (pod.has_affinity) stale_ = true;
+  const auto info = infos_.find(it->second.node);
+  info->second->remove_pod(uid);
+  if (!info->second->has_node() && info->second->pods().empty()) infos_.erase(info);
+  pods_.erase(it);
+}
+
+PodPointer Snapshot::pod(const std::string& uid) const {
+  const auto it = pods_.find(uid);
+  return it == pods_.end() ? nullptr : it->second.pod;
+}
+
+std::string Snapshot::node_of_pod(const std::string& uid) const {
+  const auto it = pods_.find(uid);
+  return it == pods_.end() ? std::string() : it->second.node;
+}
+
+void Snapshot::nominate(PodPointer pod, const std::string& node) {
+  clear_nomination(pod->uid);
+  if (node.empty()) return;
+  nominations_[pod->uid] = node;
+  nominated_[node].push_back(std::move(pod));
+}
+
+void Snapshot::clear_nomination(const std::string& uid) {
+  const auto it = nominations_.find(uid);
+  if (it == nominations_.end()) return;
+  const auto list = nominated_.find(it->second);
+  auto& pods = list->second;
+  pods.erase(std::remove_if(pods.begin(), pods.end(),
+                            [&](const PodPointer& pod) { return pod->uid == uid; }),
+             pods.end());
+  if (pods.empty()) nominated_.erase(list);
+  nominations_.erase(it);
+}
+
+const std::vector<PodPointer>& Snapshot::nominated(std::string_view node) const {
+  static const std::vector<PodPointer> none;
+  const auto it = nominated_.find(node);
+  return it == nominated_.end() ? none : it->second;
+}
+
+std::string Snapshot::nomination_of(const std::string& uid) const {
+  const auto it = nominations_.find(uid);
+  return it == nominations_.end() ? std::string() : it->second;
+}
+
+void Snapshot::rebuild() const {
+  if (!stale_) return;
+  stale_ = false;
+  order_.clear();
+  with_affinity_.clear();
+  with_anti_affinity_.clear();
+  std::size_t longest = 0;
+  for (const Zone& zone : zones_) longest = std::max(longest, zone.nodes.size());
+  for (std::size_t i = 0; i < longest; ++i)
+    for (const Zone& zone : zones_)
+      if (i < zone.nodes.size()) order_.push_back(infos_.find(zone.nodes[i])->second.get());
+  for (const NodeInfo* info : order_) {
+    if (!info->pods_with_affinity().empty()) with_affinity_.push_back(info);
+    if (!info->pods_with_required_anti_affinity().empty()) with_anti_affinity_.push_back(info);
+  }
+}
+
+const std::vector<const NodeInfo*>& Snapshot::nodes() const {
+  rebuild();
+  return order_;
+}
+
+const std::vector<const NodeInfo*>& Snapshot::nodes_with_affinity() const {
+  rebuild();
+  return with_affinity_;
+}
+
+const std::vector<const NodeInfo*>& Snapshot::nodes_with_required_anti_affinity() const {
+  rebuild();
+  return with_anti_affinity_;
+}
+
+const NodeInfo* Snapshot::node(std::string_view name) const {
+  const auto it = infos_.find(name);
+  return it == infos_.end() || !it->second->has_node() ? nullptr : it->second.get();
+}
+
+Snapshot::Image Snapshot::image(std::string_view name) const {
+  const auto it = images_.find(name);
+  return it == images_.end() ? Image{} : it->second;
+}
+
+std::size_t Snapshot::claim_uses(std::string_view claim) const {
+  const auto it = claims_.find(claim);
+  return it == claims_.end() ? 0 : it->second;
+}
+
+}  // namespace keelson::sched
