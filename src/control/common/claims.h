@@ -1,0 +1,55 @@
+// Claims: which objects belong to a controller. It adopts orphans that its selector matches and
+// releases what it owns but no longer selects, each by one patch that is bound to the revision it
+// decided on.
+// Behaviour: pkg/controller/controller_ref_manager.go.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/cluster.h"
+#include "control/common/script.h"
+#include "model/selector.h"
+
+namespace keelson::control {
+
+// The objects of one resource that have no controller, kept up to date by a controller's watch, so
+// that a sync need not look through its whole namespace for something to adopt.
+class Orphans {
+ public:
+  explicit Orphans(std::string resource) : resource_(std::move(resource)) {}
+  void observe(const Value& before, const Value& after);
+  std::vector<Value> list(const cluster::View& view, std::string_view ns) const;
+
+ private:
+  std::string resource_;
+  std::map<std::string, std::set<std::string>, std::less<>> names_;  // by namespace
+};
+
+// What `owner` controls, followed by the orphans of its namespace.
+std::vector<Value> owned_and_orphans(const cluster::View& view, std::string_view resource,
+                                     const Orphans& orphans, const Value& owner);
+
+// Which of the candidates the owner has, after adopting and releasing; adopted ones as patched.
+// An Error says that a patch failed for a reason other than that the object is gone; the sync
+// should end with it.
+Result<std::vector<Value>> claim(Script& script, std::string_view resource, const Value& owner,
+                                 const model::LabelSelector& selector,
+                                 const std::vector<Value>& candidates);
+
+// A reference to `owner` first among the object's ownerReferences, or none to it any more, as a
+// merge patch with the object's uid and revision as preconditions.
+cluster::Write adoption(std::string_view resource, const Value& owner, const Value& object);
+cluster::Write release(std::string_view resource, const Value& owner, const Value& object);
+
+// The object of this resource that `child` names as its controller; null if it is gone or another
+// of the same name (or the reference is of another kind).
+Value resolve_controller(const cluster::View& view, std::string_view resource,
+                         std::string_view kind, const Value& child);
+cluster::Key key_of(const Value& object);
+std::vector<Value> ordered_by_age(std::vector<Value> objects);  // then by name
+
+}  // namespace keelson::control

@@ -1,0 +1,122 @@
+// What the Deployment controller watches, and the gathering of a sync's inputs.
+#include "control/deployment/deployment.h"
+
+#include <algorithm>
+
+#include "control/common/templates.h"
+#include "model/meta.h"
+
+namespace keelson::control {
+namespace {
+
+constexpr std::string_view kDeployments = "deployments.apps";
+constexpr std::string_view kReplicaSets = "replicasets.apps";
+constexpr int kRetriesMax = 15;
+
+Value owner_of(const cluster::View& view, const Value& replica_set) {
+  return resolve_controller(view, kDeployments, "Deployment", replica_set);
+}
+
+// Those that might adopt the ReplicaSet. An empty selector selects nothing here.
+std::vector<cluster::Key> selecting(const cluster::View& view, const Value& replica_set) {
+  std::vector<cluster::Key> keys;
+  if (model::labels_of(replica_set).empty()) return keys;
+  for (const Value& deployment : view.list(kDeployments, model::namespace_of(replica_set))) {
+    const auto selector = model::LabelSelector::of(deployment["spec"]["selector"]);
+    if (selector.ok() && !selector->matches_everything() &&
+        selector->matches(model::labels_of(replica_set)))
+      keys.push_back(key_of(deployment));
+  }
+  return keys;
+}
+
+Pods pods_of(const cluster::View& view, const Value& replica_set) {
+  Pods pods = view.owned_by("pods", model::uid_of(replica_set));
+  std::erase_if(pods, [&](const Value& pod) {
+    return !model::is_controlled_by(pod, model::uid_of(replica_set));
+  });
+  return pods;
+}
+
+bool is_recreate(const Value& deployment) {
+  return deployment.at("spec.strategy.type").as_string() == "Recreate";
+}
+
+// A Recreate rollout goes on when the last pod of a Deployment is gone; other pods are of no
+// interest.
+std::vector<cluster::Key> keys_of_pod(const cluster::View& view, const Value& before,
+                                      const Value& after) {
+  if (!after.is_null()) return {};
+  const Value replica_set = resolve_controller(view, kReplicaSets, "ReplicaSet", before);
+  if (replica_set.is_null()) return {};
+  const Value deployment = owner_of(view, replica_set);
+  if (deployment.is_null() || !is_recreate(deployment)) return {};
+  for (const Value& sibling : view.owned_by(kReplicaSets, model::uid_of(deployment)))
+    if (model::is_controlled_by(sibling, model::uid_of(deployment)) &&
+        !pods_of(view, sibling).empty())
+      return {};
+  return {key_of(deployment)};
+}
+
+}  // namespace
+
+std::vector<cluster::Key> DeploymentController::keys_of_replica_set(const cluster::View& view,
+                                                                    const Value& before,
+                                                                    const Value& after) const {
+  orphans_.observe(before, after);
+  std::vector<cluster::Key> keys;
+  const auto add_owner_of = [&](const Value& replica_set) {
+    if (const Value owner = owner_of(view, replica_set); !owner.is_null())
+      keys.push_back(key_of(owner));
+  };
+  if (after.is_null()) {
+    add_owner_of(before);
+    return keys;
+  }
+  const bool owner_changed =
+      !before.is_null() && model::controller_of(before) != model::controller_of(after);
+  if (owner_changed) add_owner_of(before);
+  if (!model::controller_of(after).is_null()) {
+    add_owner_of(after);
+  } else if ((before.is_null() && !model::is_deleting(after)) || owner_changed ||
+             (!before.is_null() && model::labels_of(before) != model::labels_of(after))) {
+    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<cluster::Watch> DeploymentController::watches() const {
+  return {cluster::watch_self(std::string(kDeployments)),
+          {std::string(kReplicaSets),
+           [this](const cluster::View& view, const Value& before, const Value& after) {
+             return keys_of_replica_set(view, before, after);
+           }},
+          {"pods", keys_of_pod}};
+}
+
+Result<void> DeploymentController::limit_retries(const cluster::Key& key, Result<void> end) {
+  if (!end.ok() && !namespace_is_terminating(end.error()) && failures_[key]++ < kRetriesMax)
+    return end;
+  failures_.erase(key);
+  return {};
+}
+
+cluster::Plan DeploymentController::reconcile(const cluster::Sync& sync) {
+  DeploymentInputs inputs;
+  inputs.deployment = sync.view.get(kDeployments, sync.key.namespace_, sync.key.name);
+  if (inputs.deployment.is_null()) {
+    failures_.erase(sync.key);
+    return {};
+  }
+  inputs.replica_sets = owned_and_orphans(sync.view, kReplicaSets, orphans_, inputs.deployment);
+  if (is_recreate(inputs.deployment))
+    for (const Value& replica_set : inputs.replica_sets)
+      inputs.pods[std::string(model::uid_of(replica_set))] = pods_of(sync.view, replica_set);
+  inputs.now = sync.now;
+  return Script::run([this, inputs = std::move(inputs), key = sync.key](Script& script) {
+    Result<void> end = sync_deployment(inputs, script);
+    return script.waiting() ? end : limit_retries(key, std::move(end));
+  });
+}
+
+}  // namespace keelson::control

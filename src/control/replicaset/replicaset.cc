@@ -1,0 +1,106 @@
+// What the ReplicaSet controller watches, and the gathering of a sync's inputs.
+#include "control/replicaset/replicaset.h"
+
+#include <algorithm>
+
+#include "model/meta.h"
+
+namespace keelson::control {
+namespace {
+
+constexpr std::string_view kResource = "replicasets.apps";
+
+Value owner_of(const cluster::View& view, const Value& pod) {
+  return resolve_controller(view, kResource, "ReplicaSet", pod);
+}
+
+// Those that might adopt the pod. An empty selector selects nothing here.
+std::vector<cluster::Key> selecting(const cluster::View& view, const Value& pod) {
+  std::vector<cluster::Key> keys;
+  if (model::labels_of(pod).empty()) return keys;
+  for (const Value& replica_set : view.list(kResource, model::namespace_of(pod))) {
+    const auto selector = model::LabelSelector::of(replica_set["spec"]["selector"]);
+    if (selector.ok() && !selector->matches_everything() &&
+        selector->matches(model::labels_of(pod)))
+      keys.push_back(key_of(replica_set));
+  }
+  return keys;
+}
+
+// The pods that all ReplicaSets of the same controller select: they compete for nodes.
+Pods related_pods(const cluster::View& view, const Value& replica_set) {
+  const Value& controller = model::controller_of(replica_set);
+  Pods related;
+  if (controller.is_null()) return related;
+  std::vector<model::LabelSelector> selectors;
+  for (const Value& other : view.owned_by(kResource, controller["uid"].as_string())) {
+    if (!model::is_controlled_by(other, controller["uid"].as_string())) continue;
+    auto selector = model::LabelSelector::of(other["spec"]["selector"]);
+    if (selector.ok()) selectors.push_back(std::move(*selector));
+  }
+  for (Value& pod : view.list("pods", model::namespace_of(replica_set)))
+    if (std::any_of(selectors.begin(), selectors.end(), [&](const model::LabelSelector& s) {
+          return s.matches(model::labels_of(pod));
+        }))
+      related.push_back(std::move(pod));
+  return related;
+}
+
+}  // namespace
+
+std::vector<cluster::Key> ReplicaSetController::keys_of_pod(const cluster::View& view,
+                                                            const Value& before,
+                                                            const Value& after) const {
+  orphans_.observe(before, after);
+  expectations_.observe(after);
+  std::vector<cluster::Key> keys;
+  const auto add_owner_of = [&](const Value& pod) {
+    if (const Value owner = owner_of(view, pod); !owner.is_null()) keys.push_back(key_of(owner));
+  };
+  if (after.is_null() || model::is_deleting(after)) {
+    add_owner_of(after.is_null() ? before : after);
+    return keys;
+  }
+  const bool owner_changed =
+      !before.is_null() && model::controller_of(before) != model::controller_of(after);
+  if (owner_changed) add_owner_of(before);
+  if (!model::controller_of(after).is_null()) {
+    add_owner_of(after);
+  } else if (before.is_null() || owner_changed ||
+             model::labels_of(before) != model::labels_of(after)) {
+    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<cluster::Watch> ReplicaSetController::watches() const {
+  return {cluster::watch_self(std::string(kResource)),
+          {"pods", [this](const cluster::View& view, const Value& before, const Value& after) {
+             return keys_of_pod(view, before, after);
+           }}};
+}
+
+cluster::Plan ReplicaSetController::reconcile(const cluster::Sync& sync) {
+  ReplicaSetInputs inputs;
+  inputs.replica_set = sync.view.get(kResource, sync.key.namespace_, sync.key.name);
+  if (inputs.replica_set.is_null()) {
+    expectations_.forget(sync.key);
+    return {};
+  }
+  inputs.pods = owned_and_orphans(sync.view, "pods", orphans_, inputs.replica_set);
+  const auto active = std::count_if(inputs.pods.begin(), inputs.pods.end(), pod_is_active);
+  if (active > inputs.replica_set["spec"]["replicas"].as_int(1))
+    inputs.related = related_pods(sync.view, inputs.replica_set);
+  inputs.may_manage = expectations_.satisfied(sync.key, sync.view, sync.now);
+  inputs.now = sync.now;
+  return Script::run([this, inputs = std::move(inputs), key = sync.key](Script& script) {
+    ReplicaSetOutcome outcome;
+    Result<void> end = sync_replica_set(inputs, script, outcome);
+    if (script.waiting()) return end;
+    for (const Value& pod : outcome.created) expectations_.created(key, pod, inputs.now);
+    for (const Value& pod : outcome.deleted) expectations_.deleted(key, pod, inputs.now);
+    return end;
+  });
+}
+
+}  // namespace keelson::control
