@@ -129,8 +129,7 @@ Value resolve_controller(const cluster::View& view, std::string_view resource,
                          std::string_view kind, const Value& child) {
   const Value& reference = model::controller_of(child);
   if (reference["kind"].as_string() != kind) return {};
-  Value owner =
-      view.get(resource, model::namespace_of(child), reference["name"].as_string());
+  Value owner = view.get(resource, model::namespace_of(child), reference["name"].as_string());
   return model::uid_of(owner) == reference["uid"].as_string() ? owner : Value();
 }
 

@@ -59,8 +59,8 @@ struct Candidate {
   Restarts restarts;
 };
 
-Candidate candidate(const Value& pod, const std::map<std::string, std::int64_t, std::less<>>& active,
-                    Instant now) {
+Candidate candidate(const Value& pod,
+                    const std::map<std::string, std::int64_t, std::less<>>& active, Instant now) {
   Candidate c;
   c.pod = &pod;
   const std::string_view node = pod["spec"]["nodeName"].as_string();
@@ -162,10 +162,8 @@ Value pod_from_template(const Value& pod_template, const Value& owner) {
   for (const char* key : {"labels", "annotations", "finalizers"})
     if (!pod_template["metadata"][key].empty()) meta.set(key, pod_template["metadata"][key]);
   meta.set("ownerReferences", Value::array({model::controller_reference(owner)}));
-  return Value::object({{"apiVersion", "v1"},
-                        {"kind", "Pod"},
-                        {"metadata", meta},
-                        {"spec", pod_template["spec"]}});
+  return Value::object(
+      {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", meta}, {"spec", pod_template["spec"]}});
 }
 
 int age_rank(Duration age) {

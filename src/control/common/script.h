@@ -64,10 +64,10 @@ class Script {
 // times. A batch is finished even if one of its writes fails; then it ends. `seen` is told of every
 // result. Returns the first failure, if any.
 // Behaviour: slowStartBatch in pkg/controller/replicaset.
-std::optional<Error> write_slowly(Script& script, std::vector<cluster::Write> writes,
-                                  const std::function<void(const cluster::Write&,
-                                                           const Result<Value>&)>& seen,
-                                  const std::function<bool(const Error&)>& ignorable);
+std::optional<Error> write_slowly(
+    Script& script, std::vector<cluster::Write> writes,
+    const std::function<void(const cluster::Write&, const Result<Value>&)>& seen,
+    const std::function<bool(const Error&)>& ignorable);
 
 // The write was refused because its namespace is being deleted: there is nothing to retry.
 bool namespace_is_terminating(const Error& error);

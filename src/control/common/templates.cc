@@ -33,9 +33,8 @@ bool same_content(const Value& a, const Value& b) {
                       b.elements().end(), same_content);
   if (!a.is_object() || !b.is_object()) return a == b;
   const auto covers = [](const Value& from, const Value& in) {
-    return std::all_of(from.members().begin(), from.members().end(), [&](const codec::Member& m) {
-      return same_content(m.value, in[m.key()]);
-    });
+    return std::all_of(from.members().begin(), from.members().end(),
+                       [&](const codec::Member& m) { return same_content(m.value, in[m.key()]); });
   };
   return covers(a, b) && covers(b, a);
 }

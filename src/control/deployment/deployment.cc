@@ -1,16 +1,11 @@
 // What the Deployment controller watches, and the gathering of a sync's inputs.
-#include "control/deployment/deployment.h"
-
 #include <algorithm>
 
-#include "control/common/templates.h"
-#include "model/meta.h"
+#include "control/deployment/deployment_sync.h"
 
 namespace keelson::control {
 namespace {
 
-constexpr std::string_view kDeployments = "deployments.apps";
-constexpr std::string_view kReplicaSets = "replicasets.apps";
 constexpr int kRetriesMax = 15;
 
 Value owner_of(const cluster::View& view, const Value& replica_set) {
@@ -112,6 +107,8 @@ cluster::Plan DeploymentController::reconcile(const cluster::Sync& sync) {
   if (is_recreate(inputs.deployment))
     for (const Value& replica_set : inputs.replica_sets)
       inputs.pods[std::string(model::uid_of(replica_set))] = pods_of(sync.view, replica_set);
+  inputs.occupant =
+      sync.view.get(kReplicaSets, sync.key.namespace_, new_replica_set_name(inputs.deployment));
   inputs.now = sync.now;
   return Script::run([this, inputs = std::move(inputs), key = sync.key](Script& script) {
     Result<void> end = sync_deployment(inputs, script);

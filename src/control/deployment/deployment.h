@@ -23,8 +23,13 @@ struct DeploymentInputs {
   ReplicaSets replica_sets;  // owned ones and orphans of the namespace
   // Pods by the uid of their ReplicaSet; only a Recreate rollout looks at them.
   std::map<std::string, Pods, std::less<>> pods;
+  // What has the name that a new ReplicaSet would get; null if the view shows nothing.
+  Value occupant;
   Instant now;
 };
+
+// Of the ReplicaSet for the present template and collision count.
+std::string new_replica_set_name(const Value& deployment);
 
 Result<void> sync_deployment(const DeploymentInputs& inputs, Script& script);
 

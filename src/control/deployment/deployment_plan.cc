@@ -4,98 +4,16 @@
 
 #include "base/text.h"
 #include "control/common/templates.h"
-#include "control/deployment/deployment.h"
-#include "control/deployment/rollout.h"
+#include "control/deployment/deployment_sync.h"
 #include "model/meta.h"
 #include "model/selector.h"
 
 namespace keelson::control {
-namespace {
 
 using namespace rollout;
 
-constexpr std::string_view kDeployments = "deployments.apps";
-constexpr std::string_view kReplicaSets = "replicasets.apps";
-
-std::string quoted_name(const Value& object) {
-  return quote(model::name_of(object));
-}
-
-// The Deployment and its ReplicaSets as this sync knows them; every write brings them up to date.
-class Sync {
- public:
-  Sync(const DeploymentInputs& inputs, Script& script)
-      : inputs_(inputs), script_(script), deployment_(inputs.deployment) {}
-  Result<void> run();
-
- private:
-  struct Sides {
-    Value new_one;  // null if there is none
-    ReplicaSets old;
-    ReplicaSets all() const {
-      ReplicaSets both = old;
-      both.push_back(new_one);
-      return both;
-    }
-  };
-
-  Result<void> sync_scale();
-  Result<void> roll_back(std::int64_t revision);
-  Result<void> roll();
-  Result<void> recreate();
-
-  Result<Sides> sides(bool create_if_missing);
-  Result<Value> new_replica_set(const ReplicaSets& old, bool create_if_missing);
-  Result<Value> adopt_as_new(Value replica_set, std::int64_t revision);
-  Result<Value> create_new(const ReplicaSets& old, std::int64_t revision);
-  Result<Value> creation_failed(const Value& wanted, const Error& error);
-  Result<void> note_paused();
-  Result<bool> is_scaling();
-  Result<void> scale(const Sides& sides);
-  Result<void> scale_in_proportion(const Sides& sides);
-  // Whether the size changed; `replica_set` becomes what was written.
-  Result<bool> scale_to(Value& replica_set, std::int64_t size, bool force = false);
-  Result<bool> grow_new(const Sides& sides);
-  bool shrink_old(const Sides& sides);
-  std::optional<std::int64_t> shrink_unhealthy(ReplicaSets& old, std::int64_t most);
-  std::optional<std::int64_t> shrink_healthy(ReplicaSets& old, const Value& new_one);
-  bool old_pods_run(const Sides& sides) const;
-  Result<void> clean_up(const ReplicaSets& old);
-
-  Value status_of(const Sides& sides) const;
-  void judge_progress(const Sides& sides, Value& status) const;
-  bool has_timed_out(const Value& status) const;
-  Result<void> write_plain_status(const Sides& sides);
-  Result<void> write_rollout_status(const Sides& sides);
-  void wake_for_deadline(const Value& status);
-  Result<void> write_status();
-  void note(const Value& replica_set);
-  Value condition(std::string_view type, std::string_view status, std::string_view reason,
-                  std::string message) const;
-  Instant deadline_after(const Value& progressing) const {
-    return model::time_of(progressing["lastUpdateTime"]) +
-           Duration::seconds(deployment_["spec"]["progressDeadlineSeconds"].as_int());
-  }
-
-  const DeploymentInputs& inputs_;
-  Script& script_;
-  Value deployment_;
-  ReplicaSets replica_sets_;  // claimed, ordered by age
-};
-
-Value Sync::condition(std::string_view type, std::string_view status, std::string_view reason,
-                      std::string message) const {
-  const std::string now = to_rfc3339(inputs_.now);
-  return Value::object({{"type", type},
-                        {"status", status},
-                        {"reason", reason},
-                        {"message", message},
-                        {"lastUpdateTime", now},
-                        {"lastTransitionTime", now}});
-}
-
 // Puts a written ReplicaSet in the place of what was known of it.
-void Sync::note(const Value& replica_set) {
+void DeploymentSync::note(const Value& replica_set) {
   for (Value& known : replica_sets_)
     if (model::uid_of(known) == model::uid_of(replica_set)) {
       known = replica_set;
@@ -105,17 +23,12 @@ void Sync::note(const Value& replica_set) {
   replica_sets_ = ordered_by_age(std::move(replica_sets_));
 }
 
-Result<void> Sync::write_status() {
-  TRY(deployment_, script_.write(update(kDeployments, deployment_, "status")));
-  return {};
-}
-
-Result<void> Sync::run() {
+Result<void> DeploymentSync::run() {
   const Value& selector = deployment_["spec"]["selector"];
   if (selector["matchLabels"].empty() && selector["matchExpressions"].empty()) {
-    script_.event(warning(
-        deployment_, "SelectingAll",
-        "This deployment is selecting all pods. A non-empty selector is required."));
+    script_.event(
+        warning(deployment_, "SelectingAll",
+                "This deployment is selecting all pods. A non-empty selector is required."));
     if (deployment_["status"]["observedGeneration"].as_int() < model::generation_of(deployment_)) {
       deployment_.edit("status").set("observedGeneration", model::generation_of(deployment_));
       (void)write_status();  // nothing depends on it
@@ -146,30 +59,28 @@ Result<void> Sync::run() {
 }
 
 // A pause or resumption restarts the deadline's clock by a Progressing condition of its own.
-Result<void> Sync::note_paused() {
+Result<void> DeploymentSync::note_paused() {
   if (!has_progress_deadline(deployment_)) return {};
   const Value& progressing = condition_in(deployment_["status"], "Progressing");
   const std::string_view reason = progressing["reason"].as_string();
   if (reason == "ProgressDeadlineExceeded") return {};
   const bool paused = deployment_["spec"]["paused"].as_bool();
   if (paused == (reason == "DeploymentPaused")) return {};
-  set_condition(deployment_.edit("status"),
-                paused ? condition("Progressing", "Unknown", "DeploymentPaused",
-                                   "Deployment is paused")
-                       : condition("Progressing", "Unknown", "DeploymentResumed",
-                                   "Deployment is resumed"));
+  set_condition(
+      deployment_.edit("status"),
+      paused ? condition("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
+             : condition("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"));
   return write_status();
 }
 
-Result<Sync::Sides> Sync::sides(bool create_if_missing) {
+Result<DeploymentSync::Sides> DeploymentSync::sides(bool create_if_missing) {
   Sides found;
-  TRY(found.new_one,
-      new_replica_set(find_old(deployment_, replica_sets_), create_if_missing));
+  TRY(found.new_one, new_replica_set(find_old(deployment_, replica_sets_), create_if_missing));
   found.old = find_old(deployment_, replica_sets_);
   return found;
 }
 
-Result<Value> Sync::new_replica_set(const ReplicaSets& old, bool create_if_missing) {
+Result<Value> DeploymentSync::new_replica_set(const ReplicaSets& old, bool create_if_missing) {
   const std::int64_t revision = max_revision(old) + 1;
   const Value existing = find_new(deployment_, replica_sets_);
   if (!existing.is_null()) return adopt_as_new(existing, revision);
@@ -179,7 +90,7 @@ Result<Value> Sync::new_replica_set(const ReplicaSets& old, bool create_if_missi
 
 // The ReplicaSet exists: its annotations follow the Deployment, the Deployment's revision follows
 // it.
-Result<Value> Sync::adopt_as_new(Value replica_set, std::int64_t revision) {
+Result<Value> DeploymentSync::adopt_as_new(Value replica_set, std::int64_t revision) {
   Value wanted = replica_set;
   const bool annotated = set_new_annotations(deployment_, wanted, revision, true);
   const std::int64_t min_ready = deployment_["spec"]["minReadySeconds"].as_int();
@@ -206,33 +117,36 @@ Result<Value> Sync::adopt_as_new(Value replica_set, std::int64_t revision) {
   return replica_set;
 }
 
-std::string replica_set_name(std::string_view deployment, const std::string& hash) {
-  constexpr std::size_t kNameMax = 253;
-  return std::string(deployment.substr(0, kNameMax - 1 - hash.size())) + "-" + hash;
+namespace {
+
+std::string hash_of(const Value& deployment) {
+  const Value& collisions = deployment["status"]["collisionCount"];
+  return template_hash(deployment["spec"]["template"],
+                       collisions.is_number() ? std::optional(collisions.as_int()) : std::nullopt);
 }
 
 // With its hash among the labels of template and selector, and not sized yet.
 Value blank_replica_set(const Value& deployment) {
-  const Value& collisions = deployment["status"]["collisionCount"];
   Value pod_template = deployment["spec"]["template"];
-  const std::string hash = template_hash(
-      pod_template, collisions.is_number() ? std::optional(collisions.as_int()) : std::nullopt);
+  const std::string hash = hash_of(deployment);
   pod_template.edit("metadata").edit("labels").set(kHashLabel, hash);
   Value selector = deployment["spec"]["selector"];
   selector.edit("matchLabels").set(kHashLabel, hash);
 
-  Value meta = Value::object(
-      {{"name", replica_set_name(model::name_of(deployment), hash)},
-       {"namespace", model::namespace_of(deployment)},
-       {"labels", pod_template["metadata"]["labels"]},
-       {"ownerReferences", Value::array({model::controller_reference(deployment)})}});
+  Value meta =
+      Value::object({{"name", new_replica_set_name(deployment)},
+                     {"namespace", model::namespace_of(deployment)},
+                     {"labels", pod_template["metadata"]["labels"]},
+                     {"ownerReferences", Value::array({model::controller_reference(deployment)})}});
   Value spec = Value::object({{"replicas", 0}, {"selector", selector}, {"template", pod_template}});
   set_count(spec, "minReadySeconds", deployment["spec"]["minReadySeconds"].as_int());
   return Value::object(
       {{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"metadata", meta}, {"spec", spec}});
 }
 
-Result<Value> Sync::create_new(const ReplicaSets& old, std::int64_t revision) {
+}  // namespace
+
+Result<Value> DeploymentSync::create_new(const ReplicaSets& old, std::int64_t revision) {
   Value wanted = blank_replica_set(deployment_);
   ReplicaSets all = old;
   all.push_back(wanted);
@@ -263,16 +177,16 @@ Result<Value> Sync::create_new(const ReplicaSets& old, std::int64_t revision) {
 
 // Somebody has the name: with the next collision count the hash will be another one. Any other
 // failure is reported in the status. Both are tried again.
-Result<Value> Sync::creation_failed(const Value& wanted, const Error& error) {
+Result<Value> DeploymentSync::creation_failed(const Value& wanted, const Error& error) {
   if (namespace_is_terminating(error)) return error;
   if (error.reason == Reason::already_exists) {
-    // Ours already, and only the view is behind: the next sync will find it.
-    for (const Value& known : inputs_.replica_sets)
-      if (model::name_of(known) == model::name_of(wanted) &&
-          model::is_controlled_by(known, model::uid_of(deployment_)) &&
-          same_content(without_label(known["spec"]["template"], kHashLabel),
-                       without_label(deployment_["spec"]["template"], kHashLabel)))
-        return known;
+    // The view is behind: what it does not show may well be ours.
+    const Value& occupant = inputs_.occupant;
+    if (occupant.is_null()) return error;
+    if (model::is_controlled_by(occupant, model::uid_of(deployment_)) &&
+        same_content(without_label(occupant["spec"]["template"], kHashLabel),
+                     without_label(deployment_["spec"]["template"], kHashLabel)))
+      return occupant;
     const std::int64_t collisions = deployment_["status"]["collisionCount"].as_int();
     deployment_.edit("status").set("collisionCount", collisions + 1);
     (void)write_status();  // the error below makes for another sync either way
@@ -290,7 +204,7 @@ Result<Value> Sync::creation_failed(const Value& wanted, const Error& error) {
 }
 
 // The size each active ReplicaSet was last given was meant for another size of the Deployment.
-Result<bool> Sync::is_scaling() {
+Result<bool> DeploymentSync::is_scaling() {
   TRY(const Sides known, sides(false));
   for (const Value& one : active(known.all())) {
     const auto desired = desired_replicas(one);
@@ -300,7 +214,7 @@ Result<bool> Sync::is_scaling() {
 }
 
 // Paused, or only the number changed: no rollout, sizes alone.
-Result<void> Sync::sync_scale() {
+Result<void> DeploymentSync::sync_scale() {
   TRY(const Sides known, sides(false));
   TRY_VOID(scale(known));
   const bool rolls_back = parse_int(model::annotation_of(deployment_, kRollbackTo)).has_value();
@@ -309,7 +223,7 @@ Result<void> Sync::sync_scale() {
   return write_plain_status(now);
 }
 
-Result<void> Sync::scale(const Sides& sides) {
+Result<void> DeploymentSync::scale(const Sides& sides) {
   if (Value only = active_or_latest(sides.new_one, sides.old); !only.is_null()) {
     TRY([[maybe_unused]] const bool scaled, scale_to(only, replicas_of(deployment_)));
     return {};
@@ -326,7 +240,7 @@ Result<void> Sync::scale(const Sides& sides) {
 
 // In the middle of a rollout every ReplicaSet takes its share, so that a bad new template does not
 // gain by the scaling. What rounding leaves over goes to the largest.
-Result<void> Sync::scale_in_proportion(const Sides& sides) {
+Result<void> DeploymentSync::scale_in_proportion(const Sides& sides) {
   ReplicaSets all = active(sides.all());
   const std::int64_t allowed =
       replicas_of(deployment_) > 0 ? replicas_of(deployment_) + max_surge(deployment_) : 0;
@@ -354,7 +268,7 @@ Result<void> Sync::scale_in_proportion(const Sides& sides) {
   return {};
 }
 
-Result<bool> Sync::scale_to(Value& replica_set, std::int64_t size, bool force) {
+Result<bool> DeploymentSync::scale_to(Value& replica_set, std::int64_t size, bool force) {
   const std::int64_t before = replicas_of(replica_set);
   if (!force && before == size) return false;
   Value wanted = replica_set;
@@ -365,13 +279,13 @@ Result<bool> Sync::scale_to(Value& replica_set, std::int64_t size, bool force) {
   note(replica_set);
   if (before == size) return false;
   script_.event(normal(deployment_, "ScalingReplicaSet",
-                       std::string("Scaled ") + (before < size ? "up" : "down") +
-                           " replica set " + std::string(model::name_of(replica_set)) + " from " +
+                       std::string("Scaled ") + (before < size ? "up" : "down") + " replica set " +
+                           std::string(model::name_of(replica_set)) + " from " +
                            std::to_string(before) + " to " + std::to_string(size)));
   return true;
 }
 
-Result<void> Sync::roll_back(std::int64_t revision) {
+Result<void> DeploymentSync::roll_back(std::int64_t revision) {
   TRY(const Sides known, sides(true));
   const ReplicaSets all = known.all();
   const auto give_up = [&](std::string_view reason, const std::string& message) {
@@ -407,7 +321,7 @@ Result<void> Sync::roll_back(std::int64_t revision) {
   return {};
 }
 
-Result<void> Sync::roll() {
+Result<void> DeploymentSync::roll() {
   TRY(Sides known, sides(true));
   TRY(const bool grown, grow_new(known));
   if (!grown && !shrink_old(known) && is_complete(deployment_, deployment_["status"]))
@@ -417,7 +331,7 @@ Result<void> Sync::roll() {
   return write_rollout_status(known);
 }
 
-Result<bool> Sync::grow_new(const Sides& sides) {
+Result<bool> DeploymentSync::grow_new(const Sides& sides) {
   const std::int64_t desired = replicas_of(deployment_);
   Value new_one = sides.new_one;
   if (replicas_of(new_one) == desired) return false;
@@ -428,7 +342,7 @@ Result<bool> Sync::grow_new(const Sides& sides) {
 // Whether old ReplicaSets lost pods. What is unhealthy goes first, because it cannot make things
 // worse, then as much as availability allows. A refused write ends it without being an error: the
 // status is worth writing all the same, and whatever refused it makes for another sync.
-bool Sync::shrink_old(const Sides& sides) {
+bool DeploymentSync::shrink_old(const Sides& sides) {
   ReplicaSets old = active(sides.old);
   if (sum_spec_replicas(old) == 0) return false;
   const std::int64_t available_min = replicas_of(deployment_) - max_unavailable(deployment_);
@@ -443,7 +357,7 @@ bool Sync::shrink_old(const Sides& sides) {
   return healthy && *unhealthy + *healthy > 0;
 }
 
-std::optional<std::int64_t> Sync::shrink_unhealthy(ReplicaSets& old, std::int64_t most) {
+std::optional<std::int64_t> DeploymentSync::shrink_unhealthy(ReplicaSets& old, std::int64_t most) {
   std::int64_t taken = 0;
   for (Value& one : old) {
     if (taken >= most) break;
@@ -458,7 +372,7 @@ std::optional<std::int64_t> Sync::shrink_unhealthy(ReplicaSets& old, std::int64_
   return taken;
 }
 
-std::optional<std::int64_t> Sync::shrink_healthy(ReplicaSets& old, const Value& new_one) {
+std::optional<std::int64_t> DeploymentSync::shrink_healthy(ReplicaSets& old, const Value& new_one) {
   ReplicaSets all = old;
   all.push_back(new_one);
   const std::int64_t available_min = replicas_of(deployment_) - max_unavailable(deployment_);
@@ -474,7 +388,7 @@ std::optional<std::int64_t> Sync::shrink_healthy(ReplicaSets& old, const Value& 
   return taken;
 }
 
-Result<void> Sync::recreate() {
+Result<void> DeploymentSync::recreate() {
   TRY(Sides known, sides(false));
   bool scaled_down = false;
   for (Value& old : active(known.old)) {
@@ -494,7 +408,7 @@ Result<void> Sync::recreate() {
   return write_rollout_status(known);
 }
 
-bool Sync::old_pods_run(const Sides& sides) const {
+bool DeploymentSync::old_pods_run(const Sides& sides) const {
   if (sum_status(sides.old, "replicas") > 0) return true;
   for (const Value& old : sides.old)
     if (const auto at = inputs_.pods.find(model::uid_of(old)); at != inputs_.pods.end())
@@ -503,7 +417,7 @@ bool Sync::old_pods_run(const Sides& sides) const {
 }
 
 // Old ReplicaSets beyond revisionHistoryLimit go, lowest revision first, if they have no pods.
-Result<void> Sync::clean_up(const ReplicaSets& old) {
+Result<void> DeploymentSync::clean_up(const ReplicaSets& old) {
   const Value& limit = deployment_["spec"]["revisionHistoryLimit"];
   if (!limit.is_number() || limit.as_int() == INT32_MAX) return {};
   ReplicaSets alive;
@@ -525,119 +439,14 @@ Result<void> Sync::clean_up(const ReplicaSets& old) {
   return {};
 }
 
-Value Sync::status_of(const Sides& sides) const {
-  const ReplicaSets all = sides.all();
-  const std::int64_t available = sum_status(all, "availableReplicas");
-  Value status = Value::object();
-  set_count(status, "observedGeneration", model::generation_of(deployment_));
-  set_count(status, "replicas", sum_status(all, "replicas"));
-  set_count(status, "updatedReplicas", sides.new_one["status"]["replicas"].as_int());
-  set_count(status, "readyReplicas", sum_status(all, "readyReplicas"));
-  set_count(status, "availableReplicas", available);
-  set_count(status, "unavailableReplicas",
-            std::max<std::int64_t>(0, sum_spec_replicas(all) - available));
-  if (const auto terminating = sum_terminating(all)) status.set("terminatingReplicas", *terminating);
-  for (const char* kept : {"collisionCount", "conditions"})
-    if (const Value& value = deployment_["status"][kept]; !value.is_null()) status.set(kept, value);
-
-  const bool enough = available >= replicas_of(deployment_) - max_unavailable(deployment_);
-  set_condition(status, enough ? condition("Available", "True", "MinimumReplicasAvailable",
-                                           "Deployment has minimum availability.")
-                               : condition("Available", "False", "MinimumReplicasUnavailable",
-                                           "Deployment does not have minimum availability."));
-  return status;
+std::string new_replica_set_name(const Value& deployment) {
+  constexpr std::size_t kNameMax = 253;
+  const std::string hash = hash_of(deployment);
+  return std::string(model::name_of(deployment).substr(0, kNameMax - 1 - hash.size())) + "-" + hash;
 }
-
-Result<void> Sync::write_plain_status(const Sides& sides) {
-  Value status = status_of(sides);
-  if (same_content(status, deployment_["status"])) return {};
-  deployment_.set("status", std::move(status));
-  return write_status();
-}
-
-bool Sync::has_timed_out(const Value& status) const {
-  const Value& progressing = condition_in(status, "Progressing");
-  const std::string_view reason = progressing["reason"].as_string();
-  // What was complete once is no rollout any more.
-  if (progressing.is_null() || reason == "NewReplicaSetAvailable") return false;
-  return reason == "ProgressDeadlineExceeded" || deadline_after(progressing) < inputs_.now;
-}
-
-void Sync::judge_progress(const Sides& sides, Value& status) const {
-  const Value current = condition_in(deployment_["status"], "Progressing");
-  const std::string subject = sides.new_one.is_null()
-                                  ? "Deployment " + quoted_name(deployment_)
-                                  : "ReplicaSet " + quoted_name(sides.new_one);
-  if (is_complete(deployment_, status)) {
-    set_condition(status, condition("Progressing", "True", "NewReplicaSetAvailable",
-                                    subject + " has successfully progressed."));
-  } else if (is_progressing(deployment_["status"], status)) {
-    // Unlike any other condition this one is renewed with the same reason, because lastUpdateTime
-    // is what the deadline counts from.
-    Value progressing =
-        condition("Progressing", "True", "ReplicaSetUpdated", subject + " is progressing.");
-    if (current["status"].as_string() == "True")
-      progressing.set("lastTransitionTime", current["lastTransitionTime"]);
-    remove_condition(status, "Progressing");
-    set_condition(status, std::move(progressing));
-  } else if (has_timed_out(status)) {
-    set_condition(status, condition("Progressing", "False", "ProgressDeadlineExceeded",
-                                    subject + " has timed out progressing."));
-  }
-}
-
-// The failure of the new ReplicaSet, else the first of any, as a Deployment's condition.
-Value replica_failure(const Value& new_one, const ReplicaSets& all) {
-  Value found = condition_in(new_one["status"], "ReplicaFailure");
-  for (const Value& one : all)
-    if (found.is_null()) found = condition_in(one["status"], "ReplicaFailure");
-  if (!found.is_null()) found.set("lastUpdateTime", found["lastTransitionTime"]);
-  return found;
-}
-
-Result<void> Sync::write_rollout_status(const Sides& sides) {
-  Value status = status_of(sides);
-  if (!has_progress_deadline(deployment_)) {
-    remove_condition(status, "Progressing");
-  } else {
-    const Value& current = condition_in(deployment_["status"], "Progressing");
-    const bool was_complete = current["reason"].as_string() == "NewReplicaSetAvailable" &&
-                              status["replicas"] == status["updatedReplicas"];
-    if (!was_complete) judge_progress(sides, status);
-  }
-  if (Value failure = replica_failure(sides.new_one, sides.all()); !failure.is_null())
-    set_condition(status, std::move(failure));
-  else
-    remove_condition(status, "ReplicaFailure");
-
-  if (same_content(status, deployment_["status"])) {
-    wake_for_deadline(status);
-    return {};
-  }
-  deployment_.set("status", std::move(status));
-  return write_status();
-}
-
-// Nothing moves: look again a second after the deadline, which spares a close race with the clock.
-void Sync::wake_for_deadline(const Value& status) {
-  const Value& progressing = condition_in(deployment_["status"], "Progressing");
-  const std::string_view reason = progressing["reason"].as_string();
-  if (!has_progress_deadline(deployment_) || progressing.is_null() ||
-      is_complete(deployment_, status) || reason == "ProgressDeadlineExceeded")
-    return;
-  const Instant deadline = deadline_after(progressing);
-  if (deadline - inputs_.now >= Duration::seconds(1)) {
-    script_.wake_at(deadline + Duration::seconds(1));
-  } else if (reason != "NewReplicaSetAvailable") {
-    script_.wake_at(std::max(deadline, inputs_.now) + Duration::milliseconds(5));
-  }
-  // Else it was complete once and never times out. Kubernetes looks every few milliseconds.
-}
-
-}  // namespace
 
 Result<void> sync_deployment(const DeploymentInputs& inputs, Script& script) {
-  return Sync(inputs, script).run();
+  return DeploymentSync(inputs, script).run();
 }
 
 }  // namespace keelson::control

@@ -81,8 +81,7 @@ void append_history(Value& replica_set, const std::string& revision) {
   }
   std::vector<std::string> all = split(history, ',');
   std::size_t length = history.size() + revision.size() + 1, dropped = 0;
-  while (length > kHistoryLengthMax && dropped < all.size())
-    length -= all[dropped++].size() + 1;
+  while (length > kHistoryLengthMax && dropped < all.size()) length -= all[dropped++].size() + 1;
   if (length > kHistoryLengthMax) return;
   all.erase(all.begin(), all.begin() + std::ptrdiff_t(dropped));
   all.push_back(revision);
@@ -219,8 +218,7 @@ bool set_new_annotations(const Value& deployment, Value& replica_set, std::int64
 bool set_replicas_annotations(const Value& deployment, Value& replica_set) {
   const std::int64_t desired = replicas_of(deployment);
   const bool a = set_annotation(replica_set, kDesired, std::to_string(desired));
-  const bool b =
-      set_annotation(replica_set, kMax, std::to_string(desired + max_surge(deployment)));
+  const bool b = set_annotation(replica_set, kMax, std::to_string(desired + max_surge(deployment)));
   return a || b;
 }
 

@@ -31,8 +31,8 @@ std::optional<Error> create_pods(const Value& replica_set, std::size_t count, Sc
           script.event(normal(replica_set, "SuccessfulCreate",
                               "Created pod: " + std::string(model::name_of(*result))));
         } else if (!namespace_is_terminating(result.error())) {
-          script.event(warning(replica_set, "FailedCreate",
-                               "Error creating: " + result.error().message));
+          script.event(
+              warning(replica_set, "FailedCreate", "Error creating: " + result.error().message));
         }
       },
       namespace_is_terminating);
@@ -63,8 +63,8 @@ std::optional<Error> delete_pods(const Value& replica_set, const Pods& pods, Scr
 // Brings the number of active pods to spec.replicas.
 std::optional<Error> manage(const ReplicaSetInputs& inputs, const Pods& active, Script& script,
                             ReplicaSetOutcome& outcome) {
-  const auto wanted =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, inputs.replica_set["spec"]["replicas"].as_int(1)));
+  const auto wanted = static_cast<std::size_t>(
+      std::max<std::int64_t>(0, inputs.replica_set["spec"]["replicas"].as_int(1)));
   if (active.size() < wanted)
     return create_pods(inputs.replica_set, std::min(wanted - active.size(), kBurst), script,
                        outcome);
@@ -119,8 +119,8 @@ Result<void> sync_replica_set(const ReplicaSetInputs& inputs, Script& script,
   const auto selector = model::LabelSelector::of(replica_set["spec"]["selector"]);
   if (!selector.ok()) return {};  // nothing a retry could change
 
-  TRY(const Pods active, claim(script, "pods", replica_set, *selector,
-                               filter(inputs.pods, pod_is_active)));
+  TRY(const Pods active,
+      claim(script, "pods", replica_set, *selector, filter(inputs.pods, pod_is_active)));
   std::size_t terminating = 0;
   for (const Value& pod : inputs.pods)
     if (pod_is_terminating(pod) && model::is_controlled_by(pod, model::uid_of(replica_set)) &&

@@ -1,0 +1,345 @@
+// See workload_player.h.
+#include "sim/golden/workload_player.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "control/deployment/deployment.h"
+#include "control/replicaset/replicaset.h"
+#include "model/meta.h"
+#include "sim/golden/kubelet.h"
+#include "sim/golden/picture.h"
+#include "sim/golden/workqueue.h"
+#include "sim/golden/world.h"
+
+namespace keelson::sim::golden {
+namespace {
+
+const Instant kStart = Instant::unix_seconds(946684800);  // 2000-01-01T00:00:00Z
+constexpr Duration kSameInstant = Duration::milliseconds(500);
+constexpr int kSyncsMax = 20'000;  // of one instant; more is a loop without end
+
+struct Worker {
+  std::unique_ptr<cluster::Controller> controller;
+  std::vector<cluster::Watch> watches;
+  Workqueue queue;
+};
+
+Instant at_seconds(const Value& t) {
+  return kStart + Duration::nanoseconds(static_cast<std::int64_t>(t.as_double() * 1e9));
+}
+
+class Game {
+ public:
+  explicit Game(const Value& scenario);
+  std::vector<Value> play();  // the states
+  std::string error() const { return error_; }
+
+ private:
+  void act(const Value& action);
+  void act_on_pod(std::string_view what, const Value& action);
+  void undo(const Value& action);
+  void commit_by_hand(const cluster::Write& write);
+  void settle();
+  bool work();
+  void sync(Worker& worker);
+  void dispatch(bool by_hand);
+  Value object_of(const Value& action) const;
+  std::optional<Instant> next_delayed() const;
+  std::optional<Instant> next_due() const;  // pods and actions
+  void fail(std::string message) {
+    if (error_.empty()) error_ = std::move(message);
+  }
+
+  const Value& scenario_;
+  World world_;
+  Kubelet kubelet_;
+  Picture picture_;
+  std::vector<Worker> workers_;  // in order of precedence
+  Prng rng_{1};
+  std::size_t next_action_ = 0;
+  std::string error_;
+};
+
+Game::Game(const Value& scenario)
+    : scenario_(scenario),
+      kubelet_(world_, scenario["nodes"].as_int(1)),
+      picture_(world_, kubelet_, scenario["nodes"].as_int(1) > 1, kStart) {
+  const auto add = [&](std::unique_ptr<cluster::Controller> controller) {
+    Worker worker;
+    worker.watches = controller->watches();
+    worker.controller = std::move(controller);
+    workers_.push_back(std::move(worker));
+  };
+  add(std::make_unique<control::DeploymentController>());
+  add(std::make_unique<control::ReplicaSetController>());
+  for (const Value& rule : scenario["rules"].elements()) kubelet_.add_rule(rule);
+}
+
+void Game::dispatch(bool by_hand) {
+  for (const Change& change : world_.take_changes()) {
+    picture_.made(change, by_hand);
+    for (Worker& worker : workers_)
+      for (const cluster::Watch& watch : worker.watches)
+        if (watch.resource == change.resource)
+          for (const cluster::Key& key : watch.keys(world_, change.before, change.after))
+            worker.queue.add(key);
+  }
+}
+
+void Game::sync(Worker& worker) {
+  const cluster::Key key = worker.queue.pop();
+  cluster::Plan plan = worker.controller->reconcile({world_, key, world_.now(), rng_});
+  while (true) {
+    std::vector<Result<Value>> results;
+    std::string failure = plan.error;
+    for (const cluster::Write& write : plan.writes) {
+      results.push_back(world_.commit(write));
+      if (!results.back().ok()) {
+        failure = results.back().error().message;
+        if (write.name.empty()) picture_.refused(failure);
+      }
+    }
+    dispatch(false);
+    for (const cluster::EventNote& event : plan.events) picture_.event(event);
+    if (plan.wake_at) worker.queue.add_at(key, *plan.wake_at);
+    if (!plan.then) {
+      if (failure.empty())
+        worker.queue.forget_failures(key);
+      else
+        worker.queue.add_after_failure(key, world_.now());
+      return;
+    }
+    plan = plan.then(std::move(results));
+  }
+}
+
+bool Game::work() {
+  for (Worker& worker : workers_)
+    if (!worker.queue.empty()) {
+      sync(worker);
+      return true;
+    }
+  return false;
+}
+
+void Game::settle() {
+  for (Worker& worker : workers_) worker.queue.take_delayed(world_.now());
+  for (int syncs = 0;; ++syncs) {
+    if (syncs > kSyncsMax) return fail("the controllers do not come to rest");
+    dispatch(false);
+    if (kubelet_.bind()) continue;
+    if (work()) continue;
+    if (!world_.collect_garbage()) return;
+  }
+}
+
+Value Game::object_of(const Value& action) const {
+  const std::string kind = action.has("kind") ? action["kind"].str() : "Pod";
+  const std::string name = action.has("name") ? action["name"].str() : action["pod"].str();
+  return world_.get(resource_of_kind(kind), kind == "Node" ? "" : "default",
+                    picture_.real_name(kind, name));
+}
+
+void Game::commit_by_hand(const cluster::Write& write) {
+  const Result<Value> result = world_.commit(write);
+  if (!result.ok()) fail("an action was refused: " + result.error().message);
+}
+
+cluster::Write write_to(const Value& object, cluster::Write::Verb verb) {
+  cluster::Write write;
+  write.verb = verb;
+  write.resource = resource_of_kind(model::kind_of(object));
+  write.namespace_ = model::namespace_of(object);
+  write.name = model::name_of(object);
+  return write;
+}
+
+void Game::act_on_pod(std::string_view what, const Value& action) {
+  Value pod = object_of(action);
+  if (pod.is_null()) return fail("an action names no pod: " + codec::to_json(action));
+  if (what == "podNotReady") return kubelet_.hold_ready(pod, false);
+  if (what == "podReady") return kubelet_.hold_ready(pod, true);
+  if (what == "podFail") return kubelet_.finish(pod, "Failed");
+  if (what == "podSucceed") return kubelet_.finish(pod, "Succeeded");
+  if (what == "podRemove") return world_.erase("pods", pod);
+  pod.edit("status").set(
+      "containerStatuses",
+      Value::array({Value::object({{"name", "c"}, {"restartCount", action["count"]}})}));
+  world_.put("pods", pod);
+}
+
+// kubectl rollout undo: the template of an older revision.
+void Game::undo(const Value& action) {
+  Value deployment = world_.get("deployments.apps", "default", action["name"].as_string());
+  std::vector<std::pair<std::int64_t, Value>> revisions;
+  for (const Value& one : world_.owned_by("replicasets.apps", model::uid_of(deployment)))
+    revisions.emplace_back(
+        parse_int(model::annotation_of(one, "deployment.kubernetes.io/revision")).value_or(0), one);
+  std::sort(revisions.begin(), revisions.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
+  const Value* target = nullptr;
+  for (std::size_t i = 0; i < revisions.size(); ++i)
+    if (action.has("toRevision") ? revisions[i].first == action["toRevision"].as_int() : i == 1)
+      target = &revisions[i].second;
+  if (target == nullptr) return fail("there is no revision to go back to");
+  Value pod_template = (*target)["spec"]["template"];
+  pod_template.edit("metadata").edit("labels").erase("pod-template-hash");
+  deployment.edit("spec").set("template", pod_template);
+  cluster::Write write = write_to(deployment, cluster::Write::Verb::update);
+  write.object = deployment;
+  commit_by_hand(write);
+}
+
+void Game::act(const Value& action) {
+  const std::string_view what = action["do"].as_string();
+  if (what == "create") {
+    const Result<Value> created = world_.create(action["object"]);
+    if (!created.ok()) fail("an action was refused: " + created.error().message);
+  } else if (what == "rule") {
+    kubelet_.add_rule(action);
+  } else if (what == "quota") {
+    world_.set_quota(action.has("pods") ? std::optional(action["pods"].as_int()) : std::nullopt);
+  } else if (what == "failCreate") {
+    world_.refuse(action["resource"].str(), action["message"].str());
+  } else if (what == "undo") {
+    undo(action);
+  } else if (what.starts_with("pod")) {
+    act_on_pod(what, action);
+  } else if (what == "patch" || what == "delete") {
+    const Value object = object_of(action);
+    if (object.is_null()) return fail("an action names nothing: " + codec::to_json(action));
+    cluster::Write write = write_to(
+        object, what == "patch" ? cluster::Write::Verb::merge_patch : cluster::Write::Verb::remove);
+    write.object = action["patch"];
+    if (action["cascade"].as_string() == "orphan") write.propagation = "Orphan";
+    commit_by_hand(write);
+  } else {
+    fail("unknown action " + std::string(what));
+  }
+}
+
+std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> b) {
+  return a && b ? std::min(*a, *b) : a ? a : b;
+}
+
+std::optional<Instant> Game::next_delayed() const {
+  std::optional<Instant> next;
+  for (const Worker& worker : workers_) next = earlier(next, worker.queue.next_delayed());
+  return next;
+}
+
+std::optional<Instant> Game::next_due() const {
+  std::optional<Instant> next = kubelet_.next_due();
+  if (next_action_ < scenario_["timeline"].size())
+    next = earlier(next, at_seconds(scenario_["timeline"][next_action_]["t"]));
+  return next;
+}
+
+std::vector<Value> Game::play() {
+  std::vector<Value> states;
+  const Value& timeline = scenario_["timeline"];
+  const double last = timeline.empty() ? 0 : timeline[timeline.size() - 1]["t"].as_double();
+  const bool random = scenario_["name"].as_string().starts_with("random");
+  const Instant until = scenario_.has("until") ? at_seconds(scenario_["until"])
+                                               : at_seconds(last + (random ? 150 : 620));
+  std::optional<Instant> t = kStart;
+  bool first = true;
+  while (t && *t <= until && error_.empty()) {
+    world_.set_now(*t);
+    kubelet_.advance();
+    dispatch(true);
+    if (std::exchange(first, false))
+      for (const Value& object : scenario_["objects"].elements()) {
+        const Result<Value> created = world_.create(object);
+        if (!created.ok()) fail("an object was refused: " + created.error().message);
+        dispatch(true);
+      }
+    for (; next_action_ < timeline.size() && at_seconds(timeline[next_action_]["t"]) <= *t;
+         ++next_action_) {
+      act(timeline[next_action_]);
+      dispatch(true);
+    }
+    settle();
+    // Retries that come close, with nothing else between, belong to the same instant.
+    for (auto retry = next_delayed();
+         retry && *retry - world_.now() <= kSameInstant && error_.empty(); retry = next_delayed()) {
+      if (const auto due = next_due(); due && *due <= *retry) break;
+      world_.set_now(*retry);
+      settle();
+    }
+    Value state = picture_.take(*t);
+    Value without_time = state;
+    without_time.set("t", Value());
+    Value previous = states.empty() ? Value() : states.back();
+    if (!previous.is_null()) {
+      previous.set("t", Value());
+      previous.erase("events");
+    }
+    if (state.has("events") || without_time != previous) states.push_back(std::move(state));
+    t = earlier(next_due(), next_delayed());
+    if (t) t = std::max(*t, world_.now());  // a new rule may make something due in the past
+  }
+  return states;
+}
+
+// The first differing paths of two values, at most `most` of them.
+void differences(const std::string& path, const Value& want, const Value& got, std::size_t most,
+                 std::vector<std::string>& out) {
+  if (want == got || out.size() >= most) return;
+  if (want.is_object() && got.is_object()) {
+    for (const codec::Member& m : want.members())
+      differences(path + "." + std::string(m.key()), m.value, got[m.key()], most, out);
+    for (const codec::Member& m : got.members())
+      if (!want.has(m.key()))
+        differences(path + "." + std::string(m.key()), Value(), m.value, most, out);
+    return;
+  }
+  out.push_back(path + ": want " + codec::to_json(want) + ", got " + codec::to_json(got));
+}
+
+}  // namespace
+
+ScenarioResult play_workload(const Value& scenario) {
+  constexpr std::size_t kShown = 6;
+  ScenarioResult result{scenario["name"].str(), false, {}};
+  Game game(scenario);
+  const std::vector<Value> states = game.play();
+  const Value& want = scenario["want"];
+  std::vector<std::string> lines;
+  if (!game.error().empty()) lines.push_back(game.error());
+  for (std::size_t i = 0; i < std::max(states.size(), want.size()) && lines.empty(); ++i) {
+    const std::string where = "state " + std::to_string(i);
+    if (i >= states.size()) {
+      lines.push_back(where + ": want one at t=" + codec::to_json(want[i]["t"]) + ", got none");
+    } else if (i >= want.size()) {
+      lines.push_back(where + ": want none, got " + codec::to_json(states[i]));
+    } else {
+      Value expected = want[i], got = states[i];
+      expected.erase("varies");
+      if (!expected.has("pods")) got.erase("pods");
+      differences(where + " t=" + codec::to_json(expected["t"]), expected, got, kShown, lines);
+    }
+  }
+  result.passed = lines.empty();
+  result.difference = join(lines, "\n");
+  return result;
+}
+
+bool is_workload_recording(const Value& file) {
+  const Value& first = file["scenarios"][0];
+  if (!first["objects"].is_array() || !first["want"].is_array()) return false;
+  return first["want"][0]["podCounts"].is_object();
+}
+
+std::vector<ScenarioResult> play_workloads(const Value& file) {
+  std::vector<ScenarioResult> results;
+  for (const Value& scenario : file["scenarios"].elements())
+    results.push_back(play_workload(scenario));
+  return results;
+}
+
+}  // namespace keelson::sim::golden

@@ -1,0 +1,29 @@
+// Plays recordings of the workload controllers (tests/golden/workloads): each scenario's timeline
+// against the World, Kubelet and the real controllers, in virtual time and in the recorded order of
+// work; every state must come out as recorded.
+//
+// The order is the recording's own: one item at a time, Deployments before ReplicaSets, garbage
+// last. A runtime for production has none of these rules, so the queues here are the player's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codec/value.h"
+
+namespace keelson::sim::golden {
+
+using codec::Value;
+
+struct ScenarioResult {
+  std::string name;
+  bool passed = false;
+  std::string difference;  // the first differences, a line each; empty if passed
+};
+
+// Whether the file is a recording of this kind.
+bool is_workload_recording(const Value& file);
+std::vector<ScenarioResult> play_workloads(const Value& file);
+ScenarioResult play_workload(const Value& scenario);
+
+}  // namespace keelson::sim::golden
