@@ -68,6 +68,7 @@ struct EventNote {
   bool warning = false;
   std::string reason, message;
   std::string action = {};
+  std::string field_path = {};  // involvedObject.fieldPath: "spec.containers{web}"
 };
 
 // What a reconcile decided. The runtime commits the writes in order; a failed one does not stop

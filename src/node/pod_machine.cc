@@ -20,9 +20,13 @@ constexpr Duration kMountMax = Duration::seconds(122);
 // How long a first pull failure shows before it reads "back-off".
 constexpr Duration kPullErrorShown = Duration::seconds(2);
 
-Action action(Action::Kind kind) { return Action{.kind = kind}; }
+Action action(Action::Kind kind) {
+  return Action{.kind = kind};
+}
 
-void wake(Decision& decision, Instant at) { decision.wake_at = std::min(decision.wake_at, at); }
+void wake(Decision& decision, Instant at) {
+  decision.wake_at = std::min(decision.wake_at, at);
+}
 
 }  // namespace
 
@@ -101,8 +105,8 @@ void PodMachine::check_deadline(Decision& decision, Instant now) {
   const Instant end = since + Duration::seconds(limit.as_int());
   if (now < end) return wake(decision, end);
   deadline_exceeded_ = true;
-  decision.notices.push_back({false, "DeadlineExceeded",
-                              "Pod was active on the node longer than the specified deadline"});
+  decision.notices.push_back(
+      {false, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"});
 }
 
 // Volumes and sandbox; true once both are there.
@@ -121,8 +125,8 @@ bool PodMachine::prepare(Decision& decision, Instant now) {
   }
   if (sandbox_.state == State::none || sandbox_.state == State::gone) {
     if (sandbox_.state == State::gone)
-      decision.notices.push_back({false, "SandboxChanged",
-                                  "Pod sandbox changed, it will be killed and re-created."});
+      decision.notices.push_back(
+          {false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created."});
     sandbox_.state = State::creating;
     Action create = action(Action::Kind::create_sandbox);
     create.attempt = sandbox_.attempt;
@@ -160,8 +164,7 @@ void PodMachine::advance(Decision& decision, Instant now) {
 }
 
 // Adds the init containers to start now; true if the others may run.
-bool PodMachine::advance_init(Decision& decision, Instant now,
-                              std::vector<std::string>& to_start) {
+bool PodMachine::advance_init(Decision& decision, Instant now, std::vector<std::string>& to_start) {
   const auto& list = pod_["spec"]["initContainers"].elements();
   const auto run_here = [&](const Value& container) {
     const ContainerRun* run = runs_of(runs_, container["name"].as_string()).latest;
@@ -203,15 +206,14 @@ bool PodMachine::advance_init(Decision& decision, Instant now,
 }
 
 // Kills a container that failed its liveness or startup probe. False if it is on its way out.
-bool PodMachine::check_probes(Decision& decision, Instant now, const ContainerRun& run,
-                              bool init) {
+bool PodMachine::check_probes(Decision& decision, Instant now, const ContainerRun& run, bool init) {
   if (kills_.contains(run.id)) return false;
   const Value& container = container_named(pod_, run.container);
   for (const ProbeKind kind : {ProbeKind::liveness, ProbeKind::startup}) {
     if (prober_.verdict(run.id, kind) != false) continue;
-    std::string message = (init ? "Init container " : "Container ") + run.container +
-                          (kind == ProbeKind::liveness ? " failed liveness probe"
-                                                       : " failed startup probe");
+    std::string message =
+        (init ? "Init container " : "Container ") + run.container +
+        (kind == ProbeKind::liveness ? " failed liveness probe" : " failed startup probe");
     const std::string_view policy = container.has("restartPolicy")
                                         ? container["restartPolicy"].as_string()
                                         : pod_["spec"]["restartPolicy"].as_string();
@@ -256,10 +258,10 @@ bool PodMachine::is_held_back(Decision& decision, Instant now, const std::string
       wait = {"CrashLoopBackOff", "back-off " + to_text(backoff.delay) +
                                       " restarting failed container=" + container +
                                       " pod=" + pod_text(pod_)};
-      decision.notices.push_back({true, "BackOff",
-                                  "Back-off restarting failed container " + container +
-                                      " in pod " + pod_text(pod_),
-                                  container});
+      decision.notices.push_back(
+          {true, "BackOff",
+           "Back-off restarting failed container " + container + " in pod " + pod_text(pod_),
+           container});
     }
     wake(decision, run->finished_at + backoff.delay);
     return true;
@@ -268,8 +270,7 @@ bool PodMachine::is_held_back(Decision& decision, Instant now, const std::string
   return false;
 }
 
-bool PodMachine::image_is_held_back(Decision& decision, Instant now,
-                                    const std::string& container) {
+bool PodMachine::image_is_held_back(Decision& decision, Instant now, const std::string& container) {
   const std::string image = container_named(pod_, container)["image"].str();
   const auto at = image_backoffs_.find(image);
   if (at == image_backoffs_.end()) return false;
@@ -362,6 +363,11 @@ void PodMachine::image_done(const std::string& container, const ImageOutcome& ou
   run.created_at = now;
   run.image = image;
   runs_.push_back(std::move(run));
+  Action begin = action(Action::Kind::start_container);
+  begin.container = container;
+  begin.run_id = start_->run_id;
+  begin.attempt = attempt;
+  pending_.actions.push_back(std::move(begin));
 }
 
 void PodMachine::set_image(const std::string& run_id, std::string image, std::string image_id) {
@@ -384,10 +390,12 @@ void PodMachine::container_started(const std::string& run_id, Instant now, std::
   pending_.notices.push_back({false, "Started", "Container started", run->container});
   if (!start_ || start_->run_id != run_id) return;
   const Value& container = container_named(pod_, run->container);
-  if (container["lifecycle"].has("postStart"))
-    start_->step = Start::Step::post_start;
-  else
-    start_.reset();
+  if (!container["lifecycle"].has("postStart")) return start_.reset();
+  start_->step = Start::Step::post_start;
+  Action hook = action(Action::Kind::run_post_start);
+  hook.container = run->container;
+  hook.run_id = run_id;
+  pending_.actions.push_back(std::move(hook));
 }
 
 void PodMachine::start_failed(const std::string& run_id, bool config, const std::string& message,
@@ -425,8 +433,7 @@ void PodMachine::hook_done(const std::string& run_id, bool post_start, bool ok,
   }
   if (start_ && start_->run_id == run_id) start_.reset();
   if (ok || !run->running()) return;
-  pending_.notices.push_back(
-      {true, "FailedPostStartHook", "PostStartHook failed", run->container});
+  pending_.notices.push_back({true, "FailedPostStartHook", "PostStartHook failed", run->container});
   waits_[run->container] = {"PostStartHookError", message};
   begin_kill(pending_, now, *run, "FailedPostStartHook", grace_of(pod_), false);
 }
@@ -463,8 +470,9 @@ int PodMachine::next_attempt(const std::string& container) const {
   if (const ContainerRun* run = runs_of(runs_, container).latest) return run->attempt + 1;
   for (const std::string_view list : {"containerStatuses", "initContainerStatuses"})
     for (const Value& status : pod_["status"][list].elements())
-      if (status["name"].as_string() == container && !status["containerID"].as_string().empty())
-        return static_cast<int>(status["restartCount"].as_int()) + 1;
+      if (status["name"].as_string() == container)
+        return static_cast<int>(status["restartCount"].as_int()) +
+               (status["containerID"].as_string().empty() ? 0 : 1);
   return 0;
 }
 

@@ -59,9 +59,9 @@ struct Decision {
 
 struct ImageOutcome {
   bool ok = false;
-  std::string reason;             // "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"
+  std::string reason;  // "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"
   std::string message;
-  bool tried_registry = false;    // adds the event "Pulling"
+  bool tried_registry = false;       // adds the event "Pulling"
   std::vector<Notice> notices = {};  // such as "Pulled" or "StandIn", in order
 };
 
@@ -173,14 +173,14 @@ class PodMachine {
   std::map<std::string, WaitReason> waits_;
   std::map<std::string, Backoff> crash_backoffs_, image_backoffs_;
   std::map<std::string, std::string> image_errors_;
-  std::map<std::string, Kill> kills_;  // by run id
+  std::map<std::string, Kill> kills_;        // by run id
   std::map<std::string, Instant> retry_at_;  // of containers whose start failed
   std::optional<Start> start_;
   Decision pending_;  // raised by outcomes, handed out by step
   Stage volumes_ = Stage::none, teardown_ = Stage::none;
   Instant volumes_retry_at_, sandbox_retry_at_;
   Duration volumes_delay_;
-  bool finished_ = false;           // every container ran to its end
+  bool finished_ = false;  // every container ran to its end
   bool deadline_exceeded_ = false;
   bool deletion_asked_ = false;
 };

@@ -20,9 +20,14 @@ int stop_signal_of(const Value& container) {
     std::string_view name;
     int signal;
   };
-  for (const Named& named : {Named{"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}, {"SIGQUIT", SIGQUIT},
-                             {"SIGHUP", SIGHUP}, {"SIGUSR1", SIGUSR1}, {"SIGUSR2", SIGUSR2},
-                             {"SIGKILL", SIGKILL}, {"SIGWINCH", SIGWINCH}})
+  for (const Named& named : {Named{"SIGTERM", SIGTERM},
+                             {"SIGINT", SIGINT},
+                             {"SIGQUIT", SIGQUIT},
+                             {"SIGHUP", SIGHUP},
+                             {"SIGUSR1", SIGUSR1},
+                             {"SIGUSR2", SIGUSR2},
+                             {"SIGKILL", SIGKILL},
+                             {"SIGWINCH", SIGWINCH}})
     if (named.name == name) return named.signal;
   return SIGTERM;
 }

@@ -77,7 +77,9 @@ std::string pod_text(const Value& pod) {
          std::string(model::uid_of(pod)) + ")";
 }
 
-std::string go_list(const std::vector<std::string>& names) { return "[" + join(names, " ") + "]"; }
+std::string go_list(const std::vector<std::string>& names) {
+  return "[" + join(names, " ") + "]";
+}
 
 std::string_view qos_class_of(const Value& pod) {
   // Every container must limit cpu and memory and request just that to be Guaranteed; one request
@@ -106,7 +108,9 @@ Duration grace_of(const Value& pod) {
   return Duration::seconds(pod["spec"]["terminationGracePeriodSeconds"].as_int(30));
 }
 
-bool uses_host_network(const Value& pod) { return pod["spec"]["hostNetwork"].as_bool(); }
+bool uses_host_network(const Value& pod) {
+  return pod["spec"]["hostNetwork"].as_bool();
+}
 
 int resolve_port(const Value& port, const Value& container) {
   if (port.is_integer()) return static_cast<int>(port.as_int());

@@ -99,7 +99,7 @@ class Statuses {
   Value one(const Value& container, bool init, const Value& old_statuses) const {
     const std::string name = container["name"].str();
     const Value& old = status_named(old_statuses, name);
-    const Runs runs = runs_of(input_.runs, name);
+    const Runs runs = seen_runs(name);
     Value status = Value::object({{"name", name},
                                   {"image", container["image"]},
                                   {"imageID", ""},
@@ -115,6 +115,17 @@ class Statuses {
     maybe_waiting(status, container, init, runs);
     set_ready(status, container, init, runs);
     return status;
+  }
+
+  // One that is only about to start does not show yet.
+  Runs seen_runs(const std::string& name) const {
+    Runs found;
+    for (const ContainerRun& run : input_.runs) {
+      if (run.container != name || run.state == ContainerRun::State::created) continue;
+      found.before = found.latest;
+      found.latest = &run;
+    }
+    return found;
   }
 
   // No incarnation is known: it is still to come, or it was lost.
@@ -149,13 +160,13 @@ class Statuses {
       status.set("lastState", old["state"]);
     else if (old["lastState"].has("terminated"))
       status.set("lastState", old["lastState"]);
-    status.set("resources", container["resources"].is_null() ? Value::object()
-                                                             : container["resources"]);
+    status.set("resources",
+               container["resources"].is_null() ? Value::object() : container["resources"]);
     if (container["resources"].has("requests"))
       status.set("allocatedResources", container["resources"]["requests"]);
     if (run.running() || run.exited())
-      status.set("user", Value::object({{"linux", Value::object({{"uid", run.user},
-                                                                 {"gid", run.group}})}}));
+      status.set("user", Value::object(
+                             {{"linux", Value::object({{"uid", run.user}, {"gid", run.group}})}}));
   }
 
   // A container that is to start again shows why it has not yet.
@@ -193,7 +204,9 @@ struct PhaseCount {
   int unknown = 0, running = 0, waiting = 0, stopped = 0, stopped_for_good = 0, succeeded = 0;
 };
 
-const Value& last_end(const Value& status) { return status["lastState"]["terminated"]; }
+const Value& last_end(const Value& status) {
+  return status["lastState"]["terminated"];
+}
 
 void count_init(const StatusInput& input, const Value& statuses, PhaseCount& count) {
   for (const Value& container : input.pod["spec"]["initContainers"].elements()) {
@@ -263,7 +276,9 @@ std::string_view phase_of(const StatusInput& input, const Value& init, const Val
   return "Pending";
 }
 
-bool is_terminal(std::string_view phase) { return phase == "Succeeded" || phase == "Failed"; }
+bool is_terminal(std::string_view phase) {
+  return phase == "Succeeded" || phase == "Failed";
+}
 
 struct Condition {
   bool status = true;

@@ -25,9 +25,9 @@ struct StatusInput {
   const Prober& prober;
   const std::map<std::string, WaitReason>& waits;  // by container
   std::string host_address;
-  std::string runtime = "crun";     // scheme of container ids
-  bool terminal = false;            // nothing runs and nothing will
-  bool deadline_exceeded = false;   // activeDeadlineSeconds
+  std::string runtime = "crun";    // scheme of container ids
+  bool terminal = false;           // nothing runs and nothing will
+  bool deadline_exceeded = false;  // activeDeadlineSeconds
   Instant now;
 };
 

@@ -21,8 +21,8 @@ namespace keelson::node {
 using codec::Value;
 
 enum class ProbeKind : std::uint8_t { startup, liveness, readiness };
-std::string_view to_text(ProbeKind kind);         // "Startup", "Liveness", "Readiness"
-std::string_view field_of(ProbeKind kind);        // "startupProbe" ...
+std::string_view to_text(ProbeKind kind);   // "Startup", "Liveness", "Readiness"
+std::string_view field_of(ProbeKind kind);  // "startupProbe" ...
 
 struct ProbeOutcome {
   enum class Verdict : std::uint8_t { success, failure, error };
@@ -59,9 +59,9 @@ class Prober {
     Instant next_at;
     bool in_flight = false;
     bool on_hold = false;
-    std::optional<bool> verdict;     // what counts
-    std::optional<bool> last;        // the last outcome
-    int run_length = 0;              // of equal outcomes
+    std::optional<bool> verdict;  // what counts
+    std::optional<bool> last;     // the last outcome
+    int run_length = 0;           // of equal outcomes
   };
   using WorkerKey = std::pair<std::string, ProbeKind>;
   std::map<WorkerKey, Worker> workers_;
