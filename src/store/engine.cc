@@ -68,6 +68,17 @@ class Engine : public Store {
     return subscription;
   }
 
+  Result<void> changes(Revision after, const OnEvent& on_event) const override {
+    TRY_VOID(check_kept(after));
+    std::uint64_t end = index_.end();
+    for (std::uint64_t n = index_.after(after); n < end; ++n) {
+      if (n < index_.first()) return check_kept(after);  // the callback made it expire
+      Event event = index_.event(n);
+      on_event(event);
+    }
+    return {};
+  }
+
   void compact(Revision revision) override {
     index_.compact(std::min(revision, compaction_bound()));
   }

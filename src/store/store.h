@@ -160,6 +160,10 @@ class Store {
   virtual Result<std::shared_ptr<Subscription>> subscribe(std::string scope, Revision after,
                                                           Delivery delivery, OnEvent on_event) = 0;
 
+  // Calls for each event with revision > after up to the present one, in order, within this call.
+  // Errors as subscribe.
+  virtual Result<void> changes(Revision after, const OnEvent& on_event) const = 0;
+
   // Forgets history up to this revision (at most the delivered one); also happens by itself.
   virtual void compact(Revision revision) = 0;
   // Writes a snapshot without stopping the loop; `done` gets its revision. One at a time: a second
