@@ -204,8 +204,11 @@ class Decoder {
     } else {
       const std::string name = go_name(*structure_);
       text += "struct field " + name.substr(name.find('.') + 1) + '.';
-      for (std::size_t i = 0; i < fields_.size(); ++i)
-        text += (i > 0 ? "." : "") + fields_[i]->name;
+      for (std::size_t i = 0; i < fields_.size(); ++i) {
+        if (i > 0) text += '.';
+        if (!fields_[i]->embedded.empty()) text += fields_[i]->embedded + '.';
+        text += fields_[i]->name;
+      }
     }
     return text + " of type " + std::string(wanted);
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "codec/json.h"
 #include "codec/value.h"
 #include "model/field_error.h"
@@ -57,10 +58,13 @@ FieldErrors validate_update(const Resource& resource, const codec::Value& object
 FieldErrors validate_status_update(const Resource& resource, const codec::Value& object,
                                    const codec::Value& old);
 
-// What the original's strategies do before validation: status is dropped on creation, generation
-// is set, and on update a spec change raises it. `old` is null on creation.
-void prepare_create(const Resource& resource, codec::Value& object);
+// What the original's strategies do before validation. On creation status is dropped, generation
+// set, and what the kind derives from itself filled in (a Job's selector: uid must be set). On
+// update status and the system's metadata are kept from the old object, and a change of spec raises
+// the generation; through /status everything but status is kept.
+void prepare_create(const Resource& resource, codec::Value& object, Instant now);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
+void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 
 // Warnings that accompany an accepted object ("spec.template.spec.nodeSelector[...]: deprecated").
 std::vector<std::string> warnings_of(const Resource& resource, const codec::Value& object,

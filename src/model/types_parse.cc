@@ -243,6 +243,8 @@ class Reader {
         const auto value = codec::parse_json(flag);
         KEELSON_CHECK(value.ok());
         f.default_value = *value;
+      } else if (take_prefix(flag, "embedded=")) {
+        f.embedded = flag;
       } else if (take_prefix(flag, "in=")) {
         f.embedded_number = number_of(flag);
       } else {
