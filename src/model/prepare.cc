@@ -15,6 +15,7 @@ using codec::Value;
 // Kinds whose generation counts changes of spec.
 constexpr std::array kGenerations = {
     std::string_view("pods"),
+    std::string_view("podtemplates"),
     std::string_view("replicationcontrollers"),
     std::string_view("deployments.apps"),
     std::string_view("replicasets.apps"),
@@ -87,7 +88,42 @@ bool guaranteed_quality(const Value& spec, bool& best_effort) {
   return guaranteed;
 }
 
+// Keys whose values the pod's own labels give become part of the selector of a term.
+void merge_label_keys(Value& term, const Value& labels) {
+  if (!term["labelSelector"].is_object()) return;
+  const auto merge = [&](const char* list, const char* op) {
+    for (const Value& key : term[list].elements()) {
+      const Value* value = labels.find(key.as_string());
+      if (value == nullptr) continue;
+      term.edit("labelSelector")
+          .edit("matchExpressions")
+          .push_back(
+              Value::object({{"key", key}, {"operator", op}, {"values", Value::array({*value})}}));
+    }
+  };
+  merge("matchLabelKeys", "In");
+  merge("mismatchLabelKeys", "NotIn");
+}
+
+void merge_affinity_keys(Value& spec, const Value& labels) {
+  for (const char* kind : {"podAffinity", "podAntiAffinity"}) {
+    if (!spec["affinity"][kind].is_object()) continue;
+    Value& affinity = spec.edit("affinity").edit(kind);
+    constexpr const char* required = "requiredDuringSchedulingIgnoredDuringExecution";
+    constexpr const char* preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    for (std::size_t i = 0; i < affinity[required].size(); ++i)
+      merge_label_keys(affinity.edit(required).edit(i), labels);
+    for (std::size_t i = 0; i < affinity[preferred].size(); ++i)
+      merge_label_keys(affinity.edit(preferred).edit(i).edit("podAffinityTerm"), labels);
+  }
+  for (std::size_t i = 0; i < spec["topologySpreadConstraints"].size(); ++i)
+    if (!spec["topologySpreadConstraints"][i]["matchLabelKeys"].empty())
+      merge_label_keys(spec.edit("topologySpreadConstraints").edit(i), labels);
+}
+
 void prepare_pod(Value& pod) {
+  const Value labels = pod["metadata"]["labels"];
+  merge_affinity_keys(pod.edit("spec"), labels);
   bool best_effort = true;
   const bool guaranteed = guaranteed_quality(pod["spec"], best_effort);
   Value status = Value::object({{"phase", "Pending"},
@@ -158,10 +194,33 @@ void prepare_secret(Value& secret) {
     secret.edit("data").set(m.key(), to_base64(m.value.as_string()));
 }
 
+void prepare_daemon_set(Value& set) {
+  set.edit("metadata").edit("annotations").set("deprecated.daemonset.template.generation", "1");
+}
+
+void prepare_slice(Value& slice) {
+  for (std::size_t i = 0; i < slice["endpoints"].size(); ++i)
+    slice.edit("endpoints").edit(i).erase("deprecatedTopology");
+}
+
+void prepare_devices(Value& slice, Instant now) {
+  const auto stamp = [&](Value& taint) {
+    if (taint["timeAdded"].is_null()) taint.set("timeAdded", to_rfc3339(now));
+  };
+  if (slice["spec"]["devices"].is_null()) return;
+  Value& devices = slice.edit("spec").edit("devices");
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    for (std::size_t t = 0; t < devices[i]["taints"].size(); ++t)
+      stamp(devices.edit(i).edit("taints").edit(t));
+}
+
 void prepare_kind(const Resource& r, Value& object, Instant now) {
   const std::string name = r.name();
   if (name == "secrets") prepare_secret(object);
   if (name == "pods") prepare_pod(object);
+  if (name == "daemonsets.apps") prepare_daemon_set(object);
+  if (name == "endpointslices.discovery.k8s.io") prepare_slice(object);
+  if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
   if (name == "jobs.batch") prepare_job(object);
   if (name == "namespaces") prepare_namespace(object);
   if (name == "persistentvolumeclaims") {

@@ -40,10 +40,8 @@ void stateful_set(Value& object) {
     strategy.set("type", "RollingUpdate");
     default_to(strategy, "rollingUpdate", Value::object());
   }
-  if (strategy["type"].as_string() == "RollingUpdate" && !strategy["rollingUpdate"].is_null()) {
+  if (strategy["type"].as_string() == "RollingUpdate" && !strategy["rollingUpdate"].is_null())
     default_to(strategy.edit("rollingUpdate"), "partition", 0);
-    default_to(strategy.edit("rollingUpdate"), "maxUnavailable", 1);
-  }
   default_to(spec, "persistentVolumeClaimRetentionPolicy", Value::object());
   Value& retention = spec.edit("persistentVolumeClaimRetentionPolicy");
   default_empty_to(retention, "whenDeleted", "Retain");

@@ -110,6 +110,9 @@ void pod(Value& object) {
       requests_from_limits(spec.edit(list).edit(i));
   pod_level_resources(spec);
   default_to(spec, "enableServiceLinks", true);
+  if (spec["hostNetwork"].as_bool())
+    for (const char* list : {"containers", "initContainers"})
+      for (std::size_t i = 0; i < spec[list].size(); ++i) host_ports(spec.edit(list).edit(i));
 }
 
 // Also of templates: the deprecated name of the service account follows the other, or leads it.
@@ -118,14 +121,13 @@ void pod_spec(Value& spec) {
   default_empty_to(spec, "restartPolicy", "Always");
   default_to(spec, "securityContext", Value::object());
   default_to(spec, "terminationGracePeriodSeconds", 30);
+  if (spec["terminationGracePeriodSeconds"].as_int() < 0)
+    spec.set("terminationGracePeriodSeconds", 1);
   default_empty_to(spec, "schedulerName", "default-scheduler");
   if (!is_unset(spec["serviceAccountName"]))
     spec.set("serviceAccount", spec["serviceAccountName"]);
   else if (!is_unset(spec["serviceAccount"]))
     spec.set("serviceAccountName", spec["serviceAccount"]);
-  if (spec["hostNetwork"].as_bool())
-    for (const char* list : {"containers", "initContainers"})
-      for (std::size_t i = 0; i < spec[list].size(); ++i) host_ports(spec.edit(list).edit(i));
 }
 
 void probe(Value& p) {
