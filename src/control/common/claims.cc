@@ -66,14 +66,15 @@ std::vector<Value> owned_and_orphans(const cluster::View& view, std::string_view
 
 Result<std::vector<Value>> claim(Script& script, std::string_view resource, const Value& owner,
                                  const model::LabelSelector& selector,
-                                 const std::vector<Value>& candidates) {
+                                 const std::vector<Value>& candidates,
+                                 const std::function<bool(const Value&)>& may_own) {
   const bool owner_goes = model::is_deleting(owner);
   std::vector<Value> claimed;
   std::vector<cluster::Write> writes;
   std::vector<std::size_t> adopted;  // per write, where its result goes in `claimed`
   constexpr std::size_t kReleased = SIZE_MAX;
   for (const Value& object : candidates) {
-    const bool wanted = selector.matches(model::labels_of(object));
+    const bool wanted = selector.matches(model::labels_of(object)) && (!may_own || may_own(object));
     if (!model::controller_of(object).is_null()) {
       if (!model::is_controlled_by(object, model::uid_of(owner))) continue;
       if (wanted) {

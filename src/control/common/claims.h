@@ -4,6 +4,7 @@
 // Behaviour: pkg/controller/controller_ref_manager.go.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -34,11 +35,12 @@ std::vector<Value> owned_and_orphans(const cluster::View& view, std::string_view
                                      const Orphans& orphans, const Value& owner);
 
 // Which of the candidates the owner has, after adopting and releasing; adopted ones as patched.
-// An Error says that a patch failed for a reason other than that the object is gone; the sync
-// should end with it.
+// `may_own`, if set, must accept an object besides the selector. An Error says that a patch failed
+// for a reason other than that the object is gone; the sync should end with it.
 Result<std::vector<Value>> claim(Script& script, std::string_view resource, const Value& owner,
                                  const model::LabelSelector& selector,
-                                 const std::vector<Value>& candidates);
+                                 const std::vector<Value>& candidates,
+                                 const std::function<bool(const Value&)>& may_own = {});
 
 // A reference to `owner` first among the object's ownerReferences, or none to it any more, as a
 // merge patch with the object's uid and revision as preconditions.

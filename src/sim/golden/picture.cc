@@ -45,7 +45,8 @@ void Picture::made(const Change& change, bool by_hand) {
   } else if (change.resource == "pods") {
     kubelet_.pod_made(change.after);
     kubelet_.place_of(change.after).short_name = pod_name(change.after);
-    if (change.after["metadata"].has("generateName")) generated_.insert(name);
+    const bool is_named = model::controller_of(change.after)["kind"].as_string() == "StatefulSet";
+    if (change.after["metadata"].has("generateName") && !is_named) generated_.insert(name);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "control/deployment/deployment.h"
 #include "control/replicaset/replicaset.h"
+#include "control/statefulset/statefulset.h"
 #include "model/meta.h"
 #include "sim/golden/kubelet.h"
 #include "sim/golden/picture.h"
@@ -76,6 +77,7 @@ Game::Game(const Value& scenario)
   };
   add(std::make_unique<control::DeploymentController>());
   add(std::make_unique<control::ReplicaSetController>());
+  add(std::make_unique<control::StatefulSetController>());
   for (const Value& rule : scenario["rules"].elements()) kubelet_.add_rule(rule);
 }
 

@@ -29,6 +29,9 @@ TEST(WorkloadRecordings, DISABLED_Random) {
 TEST(WorkloadRecordings, Deployment) {
   expect_as_recorded("deployment.json");
 }
+TEST(WorkloadRecordings, StatefulSet) {
+  expect_as_recorded("statefulset.json");
+}
 TEST(WorkloadRecordings, ReplicaSet) {
   expect_as_recorded("replicaset.json");
 }

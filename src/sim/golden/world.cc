@@ -273,7 +273,6 @@ void World::erase(std::string_view resource, const Value& object) {
   ++revision_;
   changes_.push_back({std::string(resource), at->second, Value()});
   all->second.erase(at);
-  if (resource == "pods") remove_unused_claims();
 }
 
 Result<Value> World::remove(const cluster::Write& write) {
@@ -303,9 +302,14 @@ bool World::claim_is_used(const Value& claim) const {
   return false;
 }
 
-void World::remove_unused_claims() {
+bool World::remove_unused_claims() {
+  bool changed = false;
   for (const Value& claim : list("persistentvolumeclaims", {}))
-    if (model::is_deleting(claim) && !claim_is_used(claim)) erase("persistentvolumeclaims", claim);
+    if (model::is_deleting(claim) && !claim_is_used(claim)) {
+      erase("persistentvolumeclaims", claim);
+      changed = true;
+    }
+  return changed;
 }
 
 void World::orphan_dependents(const Value& owner) {
@@ -324,7 +328,7 @@ void World::orphan_dependents(const Value& owner) {
 }
 
 bool World::collect_garbage() {
-  bool changed = false;
+  bool changed = remove_unused_claims();
   for (const KindOf& known : kKinds) {
     for (Value& object : list(known.resource, {})) {
       const codec::Array& owners = object["metadata"]["ownerReferences"].elements();

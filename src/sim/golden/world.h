@@ -41,7 +41,8 @@ class World : public cluster::View {
   void erase(std::string_view resource, const Value& object);
   // Removes the references to this object from whatever it owns.
   void orphan_dependents(const Value& owner);
-  // Deletes what has lost all its owners, drops references to lost ones. True if anything changed.
+  // Deletes what has lost all its owners, drops references to lost ones, and removes claims that
+  // were kept only by a pod. True if anything changed.
   bool collect_garbage();
 
   // Refuses pods from this number on; nullopt: no quota.
@@ -63,7 +64,7 @@ class World : public cluster::View {
                         std::string_view subresource);
   std::string fresh_name(std::string_view resource, std::string_view prefix);
   bool claim_is_used(const Value& claim) const;
-  void remove_unused_claims();
+  bool remove_unused_claims();
   const Value* find(std::string_view resource, const cluster::Key& key) const;
   void store(std::string_view resource, Value object);
 

@@ -1,0 +1,162 @@
+#include "control/autoscale/hpa.h"
+
+#include "model/meta.h"
+
+namespace keelson::control {
+namespace {
+
+using cluster::Plan;
+using cluster::Write;
+using codec::Value;
+
+constexpr std::string_view kHpas = "horizontalpodautoscalers.autoscaling";
+
+std::string target_resource(const Value& hpa) {
+  const std::string_view kind = hpa["spec"]["scaleTargetRef"]["kind"].as_string();
+  if (kind == "Deployment") return "deployments.apps";
+  if (kind == "ReplicaSet") return "replicasets.apps";
+  if (kind == "StatefulSet") return "statefulsets.apps";
+  return "replicationcontrollers";
+}
+
+// The scale subresource as messages name it: "deployments/scale.apps".
+std::string scale_name(const std::string& resource) {
+  const std::size_t dot = resource.find('.');
+  return dot == std::string::npos ? resource + "/scale"
+                                  : resource.substr(0, dot) + "/scale" + resource.substr(dot);
+}
+
+cluster::EventNote note_of(const Value& hpa, const HpaEvent& event) {
+  return {
+      .regarding = hpa, .warning = event.warning, .reason = event.reason, .message = event.message};
+}
+
+Write status_write(const Value& hpa, Value status) {
+  // A merge patch takes away only what it names.
+  for (const char* key : {"currentMetrics", "conditions", "lastScaleTime", "currentReplicas"})
+    if (status[key].is_null() && hpa["status"].has(key)) status.set(key, Value());
+  return {.verb = Write::Verb::merge_patch,
+          .resource = std::string(kHpas),
+          .namespace_ = std::string(model::namespace_of(hpa)),
+          .name = std::string(model::name_of(hpa)),
+          .subresource = "status",
+          .object = Value::object({{"status", std::move(status)}})};
+}
+
+// The second half of a sync: what was decided, with the outcome of the scale's write, into events
+// and the status.
+Plan report(const HpaInput& input, const HpaDecision& decision, const std::string& scale_error,
+            HpaMemory& memory, Instant due) {
+  HpaOutcome outcome = finish(input, decision, scale_error, memory);
+  Plan plan;
+  plan.wake_at = due;
+  for (const HpaEvent& event : outcome.events) plan.events.push_back(note_of(input.hpa, event));
+  const auto late = [hpa = input.hpa, event = outcome.late_event, due](const std::string& error) {
+    Plan last;
+    last.wake_at = due;
+    if (!error.empty()) last.events.push_back(note_of(hpa, {true, "FailedUpdateStatus", error}));
+    if (event) last.events.push_back(note_of(hpa, *event));
+    return last;
+  };
+  if (!outcome.status_changed) {
+    for (auto& event : late({}).events) plan.events.push_back(std::move(event));
+    return plan;
+  }
+  plan.writes.push_back(status_write(input.hpa, std::move(outcome.status)));
+  plan.then = [late](std::vector<Result<Value>> results) {
+    return late(results[0].ok() ? std::string() : results[0].error().message);
+  };
+  return plan;
+}
+
+}  // namespace
+
+std::optional<Scale> scale_of_target(const cluster::View& view, const Value& hpa) {
+  const std::string resource = target_resource(hpa);
+  const Value target = view.get(resource, model::namespace_of(hpa),
+                                hpa["spec"]["scaleTargetRef"]["name"].as_string());
+  if (target.is_null()) return std::nullopt;
+  const Value& selector = target["spec"]["selector"];
+  auto parsed = resource == "replicationcontrollers"
+                    ? Result<model::LabelSelector>(model::LabelSelector::of_map(selector))
+                    : model::LabelSelector::of(selector);
+  return Scale{static_cast<std::int32_t>(target["spec"]["replicas"].as_int(1)),
+               static_cast<std::int32_t>(target["status"]["replicas"].as_int()),
+               parsed.ok() ? parsed->text() : std::string()};
+}
+
+std::vector<cluster::Watch> HpaController::watches() const {
+  // Its own writes of the status change nothing that it decides on.
+  return {{std::string(kHpas), [](const cluster::View&, const Value& before, const Value& after) {
+             const Value& object = after.is_null() ? before : after;
+             if (!before.is_null() && !after.is_null() && before["spec"] == after["spec"])
+               return std::vector<cluster::Key>{};
+             return std::vector<cluster::Key>{
+                 {std::string(model::namespace_of(object)), std::string(model::name_of(object))}};
+           }}};
+}
+
+Plan HpaController::reconcile(const cluster::Sync& sync) {
+  const Value hpa = sync.view.get(kHpas, sync.key.namespace_, sync.key.name);
+  Plan plan;
+  if (hpa.is_null()) {
+    known_.erase(sync.key);
+    return plan;
+  }
+  auto [entry, fresh] = known_.try_emplace(sync.key);
+  Known& known = entry->second;
+  if (fresh) known.due = sync.now + kHpaPeriod;
+  if (sync.now < known.due) {
+    plan.wake_at = known.due;
+    return plan;
+  }
+  known.due = sync.now + kHpaPeriod;
+
+  HpaInput input{.hpa = hpa,
+                 .scale = {},
+                 .failure = {},
+                 .pods = sync.view.list("pods", sync.key.namespace_),
+                 .others = {},
+                 .metrics = &metrics_,
+                 .now = sync.now,
+                 .options = options_};
+  if (const std::string unknown = unknown_target(hpa); !unknown.empty()) {
+    input.failure = scale_failure(hpa, unknown);
+  } else {
+    input.scale = scale_of_target(sync.view, hpa);
+    if (!input.scale)
+      input.failure =
+          scale_failure(hpa, scale_name(target_resource(hpa)) + " \"" +
+                                 hpa["spec"]["scaleTargetRef"]["name"].str() + "\" not found");
+  }
+  for (const Value& other : sync.view.list(kHpas, sync.key.namespace_)) {
+    if (model::name_of(other) == sync.key.name || !unknown_target(other).empty()) continue;
+    const auto scale = scale_of_target(sync.view, other);
+    if (!scale) continue;
+    if (auto selector = model::LabelSelector::parse(scale->selector); selector.ok())
+      input.others.emplace_back(sync.key.namespace_ + "/" + std::string(model::name_of(other)),
+                                *selector);
+  }
+
+  const HpaDecision decision = decide(input, known.memory);
+  if (!decision.rescale) return report(input, decision, {}, known.memory, known.due);
+  plan.wake_at = known.due;
+  plan.writes.push_back(
+      {.verb = Write::Verb::merge_patch,
+       .resource = target_resource(hpa),
+       .namespace_ = sync.key.namespace_,
+       .name = hpa["spec"]["scaleTargetRef"]["name"].str(),
+       .subresource = "scale",
+       .object = Value::object({{"spec", Value::object({{"replicas", decision.desired}})}})});
+  plan.then = [this, key = sync.key, input, decision,
+               due = known.due](std::vector<Result<Value>> results) {
+    // The object may have been deleted in between; then there is nothing to remember for it.
+    HpaMemory gone;
+    const auto still = known_.find(key);
+    return report(input, decision, results[0].ok() ? std::string() : results[0].error().message,
+                  still == known_.end() ? gone : still->second.memory, due);
+  };
+  return plan;
+}
+
+}  // namespace keelson::control
