@@ -1,0 +1,23 @@
+// The controllers of a platform, in the order in which they run. One list for all worlds: the live engine, the
+// simulation and a remote cluster start the same ones.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/cluster.h"
+#include "control/autoscale/metrics_source.h"
+#include "control/nodepool/nodepool.h"
+
+namespace keelson::control {
+
+struct ControllerNeeds {
+  MetricsSource* metrics = nullptr;  // outlives the controllers
+  LocalMachine machine;              // what the node "local" offers; null capacity: there is none
+  std::string ca_pem;                // published to every namespace as kube-root-ca.crt; empty: not published
+};
+
+std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const ControllerNeeds& needs);
+
+}  // namespace keelson::control
