@@ -97,7 +97,7 @@ class Writer:
         self.uses.add(alias)
         return f'{alias}.{name}'
 
-    def fields(self, name, schema, number=None):
+    def fields(self, name, schema, number=None, embedded=''):
         """Yields lines of a struct's fields; embedded structs are flattened as JSON does."""
         for go_name, go_type, tag in self.structs[name] if isinstance(name, str) else name[0].structs[name[1]]:
             tags = dict(re.findall(r'(\w+):"([^"]*)"', tag))
@@ -108,7 +108,7 @@ class Writer:
             if go_type.endswith('TypeMeta') and json_name == '': continue
             if json_name == '':
                 alias, inner = self.lookup(go_type.lstrip('*'))
-                yield from self.fields((Writer(alias), inner) if alias != self.alias else inner, schema, int(proto.group(2)) if proto else number)
+                yield from self.fields((Writer(alias), inner) if alias != self.alias else inner, schema, int(proto.group(2)) if proto else number, f'{embedded}.{inner}'.lstrip('.'))
                 continue
             prop = schema.get('properties', {}).get(json_name)
             if prop is None: continue   # not served
@@ -129,6 +129,7 @@ class Writer:
             if 'retainKeys' in strategy: line.append('retain')
             if 'string' in parts: line.append('quoted')
             if number: line.append(f'in={number}')
+            if embedded: line.append(f'embedded={embedded}')
             yield '  ' + ' '.join(line)
 
     def write_type(self, name):

@@ -90,7 +90,7 @@ std::string to_rfc3339(Instant t) {
 
 std::string to_rfc3339_micro(Instant t) {
   const std::int64_t nanos = (t - t.floor_seconds()).count_nanoseconds();
-  std::array<char, 32> buffer{};
+  std::array<char, 24> buffer{};
   std::snprintf(buffer.data(), buffer.size(), ".%06lldZ", static_cast<long long>(nanos / 1000));
   return date_time(t) + buffer.data();
 }

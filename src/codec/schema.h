@@ -52,6 +52,7 @@ struct Field : Use {
       false;  // no omitempty: the zero value is served ("status": {}, "creationTimestamp": null)
   bool pointer = false;     // optional with a presence of its own: an explicit zero value is kept
   int embedded_number = 0;  // protobuf: the field stands in the message of this number; 0: directly
+  std::string embedded = {};  // Go's name of the struct embedded here, as its messages show it
   Value default_value = {};  // null: none (conditional defaults are code, see model/)
 };
 

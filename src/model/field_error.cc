@@ -93,55 +93,62 @@ std::string FieldError::body() const {
   std::string out(label(type));
   if (prints_value(type)) {
     out += ": ";
-    out += bad_value.is_string() ? quote(bad_value.as_string()) : codec::to_json(bad_value);
+    if (!printed.empty())
+      out += printed;
+    else
+      out += bad_value.is_string() ? quote(bad_value.as_string()) : codec::to_json(bad_value);
   }
   if (!detail.empty()) out += ": " + detail;
   return out;
 }
 
 void FieldErrors::invalid(const Path& path, codec::Value value, std::string_view detail) {
-  add({Type::invalid, path.text(), std::move(value), std::string(detail)});
+  add({Type::invalid, path.text(), std::move(value), std::string(detail), {}});
+}
+void FieldErrors::invalid_printed(const Path& path, std::string printed, std::string_view detail) {
+  add({Type::invalid, path.text(), {}, std::string(detail), std::move(printed)});
 }
 void FieldErrors::required(const Path& path, std::string_view detail) {
-  add({Type::required, path.text(), {}, std::string(detail)});
+  add({Type::required, path.text(), {}, std::string(detail), {}});
 }
 void FieldErrors::forbidden(const Path& path, std::string_view detail) {
-  add({Type::forbidden, path.text(), {}, std::string(detail)});
+  add({Type::forbidden, path.text(), {}, std::string(detail), {}});
 }
 void FieldErrors::duplicate(const Path& path, codec::Value value) {
-  add({Type::duplicate, path.text(), std::move(value), {}});
+  add({Type::duplicate, path.text(), std::move(value), {}, {}});
 }
 void FieldErrors::not_found(const Path& path, codec::Value value) {
-  add({Type::not_found, path.text(), std::move(value), {}});
+  add({Type::not_found, path.text(), std::move(value), {}, {}});
 }
 void FieldErrors::not_supported(const Path& path, codec::Value value,
                                 std::initializer_list<std::string_view> supported) {
-  add({Type::not_supported, path.text(), std::move(value), supported_text(supported)});
+  add({Type::not_supported, path.text(), std::move(value), supported_text(supported), {}});
 }
 void FieldErrors::not_supported(const Path& path, codec::Value value,
                                 const std::vector<std::string>& supported) {
-  add({Type::not_supported, path.text(), std::move(value), supported_text(supported)});
+  add({Type::not_supported, path.text(), std::move(value), supported_text(supported), {}});
 }
 void FieldErrors::too_long(const Path& path, std::int64_t bytes_max) {
-  add({Type::too_long, path.text(), {}, counted("may not be more than", bytes_max, "byte")});
+  add({Type::too_long, path.text(), {}, counted("may not be more than", bytes_max, "byte"), {}});
 }
 void FieldErrors::too_long_characters(const Path& path, std::int64_t characters_max) {
   add({Type::too_long,
        path.text(),
        {},
-       counted("may not be more than", characters_max, "character")});
+       counted("may not be more than", characters_max, "character"),
+       {}});
 }
 void FieldErrors::too_many(const Path& path, std::int64_t actual, std::int64_t items_max) {
-  add({Type::too_many, path.text(), actual, counted("must have at most", items_max, "item")});
+  add({Type::too_many, path.text(), actual, counted("must have at most", items_max, "item"), {}});
 }
 void FieldErrors::too_few(const Path& path, std::int64_t actual, std::int64_t items_min) {
-  add({Type::too_few, path.text(), actual, counted("must have at least", items_min, "item")});
+  add({Type::too_few, path.text(), actual, counted("must have at least", items_min, "item"), {}});
 }
 void FieldErrors::type_invalid(const Path& path, codec::Value value, std::string_view detail) {
-  add({Type::type_invalid, path.text(), std::move(value), std::string(detail)});
+  add({Type::type_invalid, path.text(), std::move(value), std::string(detail), {}});
 }
 void FieldErrors::internal(const Path& path, std::string_view detail) {
-  add({Type::internal, path.text(), {}, std::string(detail)});
+  add({Type::internal, path.text(), {}, std::string(detail), {}});
 }
 void FieldErrors::invalid_each(const Path& path, const codec::Value& value,
                                const std::vector<std::string>& messages) {

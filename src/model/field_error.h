@@ -63,6 +63,7 @@ struct FieldError {
   std::string field;
   codec::Value bad_value;  // printed by invalid, not_supported, not_found, duplicate, too_many
   std::string detail;
+  std::string printed = {};  // the bad value's text, where it is not bad_value's own
 
   std::string_view cause_type() const;  // "FieldValueInvalid"
   std::string body() const;             // "Invalid value: \"x\": must be ..."
@@ -73,6 +74,8 @@ struct FieldError {
 class FieldErrors {
  public:
   void invalid(const Path& path, codec::Value value, std::string_view detail);
+  // With the bad value's text as the original prints it: its internal structs, in Go's order.
+  void invalid_printed(const Path& path, std::string printed, std::string_view detail);
   void required(const Path& path, std::string_view detail = {});
   void forbidden(const Path& path, std::string_view detail);
   void duplicate(const Path& path, codec::Value value);

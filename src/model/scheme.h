@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "codec/json.h"
 #include "codec/value.h"
 #include "model/field_error.h"
@@ -33,13 +34,20 @@ struct Decoded {
 // unknown fields are dropped, empty ones too unless the type serves them, quantities and times are
 // rewritten. Field names are case-sensitive. Errors are bad_request: type errors in Go's words,
 // and with `strict` "strict decoding error: unknown field \"spec.foo\"".
+// `source`, if at hand, is the text that the document was read from: some errors quote it, and
+// several strict errors come in its order.
 Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& document,
-                       FieldValidation validation);
-Result<Decoded> decode(const codec::Type& type, std::string_view version, std::string_view kind,
-                       const codec::JsonDocument& document, FieldValidation validation);
+                       FieldValidation validation, std::string_view source = {});
+// The body of a subresource or of a request that is no resource.
+Result<Decoded> decode(const codec::Type& type, std::string_view group, std::string_view version,
+                       std::string_view kind, const codec::JsonDocument& document,
+                       FieldValidation validation, std::string_view source = {});
+// Normalises an object that was put together rather than read (a patch's result): as decode without
+// looking at apiVersion and kind.
+Result<Decoded> decode_value(const Resource& resource, const codec::Value& object,
+                             FieldValidation validation);
 
-// The conditional and static defaults of the original, idempotent. Also restores served empty
-// fields ("status": {}).
+// The conditional and static defaults of the original, idempotent.
 void apply_defaults(const Resource& resource, codec::Value& object);
 
 // Rules on metadata and on the kind. `object` is decoded and defaulted.
@@ -50,10 +58,13 @@ FieldErrors validate_update(const Resource& resource, const codec::Value& object
 FieldErrors validate_status_update(const Resource& resource, const codec::Value& object,
                                    const codec::Value& old);
 
-// What the original's strategies do before validation: status is dropped on creation, generation
-// is set, and on update a spec change raises it. `old` is null on creation.
-void prepare_create(const Resource& resource, codec::Value& object);
+// What the original's strategies do before validation. On creation status is dropped, generation
+// set, and what the kind derives from itself filled in (a Job's selector: uid must be set). On
+// update status and the system's metadata are kept from the old object, and a change of spec raises
+// the generation; through /status everything but status is kept.
+void prepare_create(const Resource& resource, codec::Value& object, Instant now);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
+void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 
 // Warnings that accompany an accepted object ("spec.template.spec.nodeSelector[...]: deprecated").
 std::vector<std::string> warnings_of(const Resource& resource, const codec::Value& object,

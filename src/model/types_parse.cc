@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "codec/json.h"
 
 namespace keelson::model {
 namespace {
@@ -238,6 +239,12 @@ class Reader {
       } else if (take_prefix(flag, "merge=")) {
         f.patch_merge = true;
         f.merge_key = flag;
+      } else if (take_prefix(flag, "default=")) {
+        const auto value = codec::parse_json(flag);
+        KEELSON_CHECK(value.ok());
+        f.default_value = *value;
+      } else if (take_prefix(flag, "embedded=")) {
+        f.embedded = flag;
       } else if (take_prefix(flag, "in=")) {
         f.embedded_number = number_of(flag);
       } else {

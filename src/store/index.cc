@@ -10,6 +10,7 @@ namespace keelson::store {
 
 namespace {
 const EntryPtr kNone;
+constexpr std::size_t kCountsKept = 64;
 std::uint64_t cost_of(const EntryPtr& entry) {
   return entry ? entry->key().size() + entry->bytes().size() : 0;
 }
@@ -90,17 +91,36 @@ Page Index::range(const Range& range, Revision at) const {
     if (it->first.compare(0, range.prefix.size(), range.prefix) != 0) break;
     const EntryPtr& entry = it->second.at(at);
     if (!entry) continue;
-    if (range.limit == 0 || page.entries.size() < range.limit) {
-      page.entries.push_back(entry);
-      continue;
+    if (range.limit != 0 && page.entries.size() == range.limit) {
+      page.more = true;
+      page.next = it->first;
+      break;
     }
-    if (!page.more) page.next = it->first;
-    page.more = true;
-    ++page.rest;
-    if (!range.count_rest) break;
+    page.entries.push_back(entry);
   }
-  if (!range.count_rest) page.rest = 0;
+  if (page.more && range.count_rest)
+    page.rest = count_rest(range, at, page.next, page.entries.size());
   return page;
+}
+
+std::size_t Index::count_rest(const Range& range, Revision at, std::string next,
+                              std::size_t returned) const {
+  std::size_t keys = 0;
+  auto known = std::find_if(counts_.begin(), counts_.end(), [&](const Count& count) {
+    return count.at == at && count.from == range.from && count.prefix == range.prefix;
+  });
+  if (known != counts_.end()) {
+    keys = known->keys - returned;
+    counts_.erase(known);
+  } else {
+    for (auto it = slots_.lower_bound(next); it != slots_.end(); ++it) {
+      if (it->first.compare(0, range.prefix.size(), range.prefix) != 0) break;
+      if (it->second.at(at)) ++keys;
+    }
+  }
+  counts_.push_back({range.prefix, std::move(next), at, keys});
+  if (counts_.size() > kCountsKept) counts_.pop_front();
+  return keys;
 }
 
 void Index::each(std::string_view prefix, const std::function<void(const EntryPtr&)>& call) const {

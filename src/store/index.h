@@ -67,6 +67,14 @@ class Index {
     Revision revision;
     Instant time;
   };
+  // How many keys lie at and behind `from`: found out for one page, it holds for the next ones.
+  struct Count {
+    std::string prefix, from;
+    Revision at;
+    std::size_t keys = 0;
+  };
+  std::size_t count_rest(const Range& range, Revision at, std::string next,
+                         std::size_t returned) const;
   void change(std::string_view key, Revision revision, EntryPtr entry);
   void forget(const Event& event);
 
@@ -77,6 +85,7 @@ class Index {
   Revision revision_{1}, compacted_{1};
   std::size_t keys_ = 0;
   std::uint64_t bytes_ = 0, history_bytes_ = 0;
+  mutable std::deque<Count> counts_;  // of the pages read last
 };
 
 }  // namespace keelson::store

@@ -85,6 +85,21 @@ TEST_F(StoreTest, PagesStayAtTheirRevision) {
   EXPECT_EQ(store->get_at("p/d", store->revision()).value(), nullptr);
 }
 
+TEST_F(StoreTest, EveryPageKnowsHowManyAreLeft) {
+  for (int i = 0; i < 10; ++i) must(put("p/" + std::to_string(i), "1"));
+  Range range{.prefix = "p/", .limit = 3, .count_rest = true};
+  std::vector<std::size_t> rests;
+  for (bool more = true; more;) {
+    Page page = *store->range(range);
+    rests.push_back(page.rest);
+    more = page.more;
+    range.from = page.next;
+    range.at = page.revision;
+    must({.puts = {{"p/" + std::to_string(rests.size()) + "x", "new"}}, .deletes = {"p/9"}});
+  }
+  EXPECT_EQ(rests, (std::vector<std::size_t>{7, 4, 1, 0}));
+}
+
 TEST_F(StoreTest, CompactionForgetsOnlyOlderVersions) {
   Revision r2 = must(put("a", "1")), r3 = must(put("a", "2")), r4 = must({.deletes = {"a"}});
   Revision r5 = must(put("a", "3"));

@@ -113,7 +113,7 @@ std::int64_t NodeResourcesFit::score(const Cycle&, const State* state, const Nod
 
 bool NodeResourcesFit::may_help(const PodInfo& pod, const Change& change) const {
   if (change.resource == "deviceclasses.resource.k8s.io") return !change.removed();
-  const Resources wanted = Resources::of(pod_requests(pod.pod, {}));
+  const Resources& wanted = pod.requested;
   if (change.resource == "pods") {
     if (change.removed())
       return !change.before["spec"]["nodeName"].as_string().empty() ||

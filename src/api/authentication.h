@@ -1,0 +1,64 @@
+// Who asks: client certificates, service-account tokens, bootstrap tokens, static tokens,
+// anonymous; then impersonation. As kube-apiserver: a credential that is wrong is refused (401),
+// none at all is anonymous.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/authorizer.h"
+#include "api/http.h"
+#include "api/tokens.h"
+#include "base/time.h"
+
+namespace keelson::api {
+
+struct AuthenticationOptions {
+  std::map<std::string, Identity> static_tokens = {};  // groups as given; the usual ones are added
+  bool anonymous = true;
+};
+
+class Authenticator {
+ public:
+  Authenticator(ObjectSource source, std::shared_ptr<const TokenSigner> signer,
+                std::function<Instant()> now, AuthenticationOptions options);
+
+  // Error: unauthorized.
+  Result<Identity> authenticate(const HttpRequest& request) const;
+  // What TokenReview wants to know of a token. An Error's message is its text.
+  struct Reviewed {
+    Identity identity;
+    std::vector<std::string> audiences;
+  };
+  Result<Reviewed> review(std::string_view token, const std::vector<std::string>& audiences) const;
+
+  // The identity that the request asks to act as; the asker's own if it asks for none.
+  // Error: forbidden, or bad_request.
+  Result<Identity> impersonate(const HttpRequest& request, const Identity& asker,
+                               const Authorizer& authorizer) const;
+
+ private:
+  std::optional<Identity> by_certificate(const ClientCertificate& certificate) const;
+  Result<Identity> by_token(std::string_view token) const;
+  std::optional<Identity> by_bootstrap_token(std::string_view token) const;
+  Result<Identity> by_claims(const Value& claims) const;
+  std::optional<Value> claims_of(std::string_view token) const;
+
+  ObjectSource source_;
+  std::shared_ptr<const TokenSigner> signer_;
+  std::function<Instant()> now_;
+  AuthenticationOptions options_;
+  // Signatures that have been verified; checking one costs more than all the rest of a request.
+  mutable std::map<std::string, Value, std::less<>> verified_;
+};
+
+// The user that Kubernetes gives a service account, without groups.
+std::string account_user(std::string_view ns, std::string_view name);
+// {"username", "uid", "groups", "extra"} as in reviews.
+Value user_info(const Identity& identity);
+
+}  // namespace keelson::api

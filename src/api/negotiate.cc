@@ -1,0 +1,169 @@
+// Two sieves, as in the original: the router's, which looks at media types only, and the encoder's,
+// which also looks at parameters.
+#include "api/negotiate.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <vector>
+
+#include "base/text.h"
+
+namespace keelson::api {
+namespace {
+
+constexpr Wire kWires[] = {Wire::json, Wire::yaml, Wire::protobuf};
+constexpr std::string_view kAll =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+struct Clause {
+  std::string type, subtype;
+  double quality = 1;
+  std::map<std::string, std::string, std::less<>> parameters;
+  std::string_view parameter(std::string_view name) const {
+    const auto found = parameters.find(name);
+    return found == parameters.end() ? std::string_view() : found->second;
+  }
+};
+
+void parse_parameters(Clause& clause, const std::vector<std::string>& parts) {
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::vector<std::string> pair = split(parts[i], '=');
+    if (pair.size() != 2 || pair[1].empty()) continue;
+    const std::string name(trim(pair[0]));
+    if (name == "q") {
+      clause.quality = std::strtod(pair[1].c_str(), nullptr);
+    } else {
+      clause.parameters[name] = trim(pair[1]);
+    }
+  }
+}
+
+std::vector<Clause> parse_accept(std::string_view header) {
+  std::vector<Clause> clauses;
+  for (const std::string& text : split(header, ',')) {
+    const std::vector<std::string> parts = split(text, ';');
+    const std::vector<std::string> type = split(parts[0], '/');
+    Clause clause;
+    clause.type = trim(type[0]);
+    if (type.size() == 2) {
+      clause.subtype = trim(type[1]);
+    } else if (type.size() == 1 && clause.type == "*") {
+      clause.subtype = "*";
+    } else {
+      continue;
+    }
+    parse_parameters(clause, parts);
+    clauses.push_back(std::move(clause));
+  }
+  std::stable_sort(clauses.begin(), clauses.end(), [](const Clause& a, const Clause& b) {
+    if (a.quality != b.quality) return a.quality > b.quality;
+    if ((a.type == "*") != (b.type == "*")) return b.type == "*";
+    return a.subtype != "*" && b.subtype == "*";
+  });
+  return clauses;
+}
+
+bool names(const Clause& clause, Wire wire) {
+  if (clause.type == "*" && clause.subtype == "*") return true;
+  const std::string_view own = media_type(wire);
+  return clause.type == "application" &&
+         (clause.subtype == "*" || own.substr(own.find('/') + 1) == clause.subtype);
+}
+
+bool router_accepts(std::string_view accept) {
+  for (const std::string& text : split(accept, ',')) {
+    const std::string_view type = trim(std::string_view(text).substr(0, text.find(';')));
+    if (type == "*/*") return true;
+    for (const Wire wire : kWires)
+      if (type == media_type(wire)) return true;
+  }
+  return false;
+}
+
+Error refused_by_router() {
+  Error error{Reason::not_acceptable,
+              "406: Not Acceptable\n\nAvailable representations: " + std::string(kAll)};
+  error.details = true;
+  return error;
+}
+
+Error refused_by_encoder() {
+  return {Reason::not_acceptable,
+          "only the following media types are accepted: " + std::string(kAll)};
+}
+
+// False if the clause asks for a transformation that does not exist.
+bool take_form(const Clause& clause, Wire wire, Transforms transforms, registry::Form& form) {
+  const std::string_view as = clause.parameter("as");
+  if (as.empty()) return true;
+  const std::string_view version = clause.parameter("v");
+  if (transforms == Transforms::none || clause.parameter("g") != "meta.k8s.io") return false;
+  if (version != "v1" && version != "v1beta1") return false;
+  if (as == "Table" && wire != Wire::protobuf) {
+    form.kind = registry::Form::Kind::table;
+  } else if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") {
+    form.kind = registry::Form::Kind::partial;
+  } else {
+    return false;
+  }
+  form.version = version;
+  return true;
+}
+
+}  // namespace
+
+std::string_view media_type(Wire wire) {
+  switch (wire) {
+    case Wire::json: return "application/json";
+    case Wire::yaml: return "application/yaml";
+    case Wire::protobuf: return "application/vnd.kubernetes.protobuf";
+  }
+  return "";
+}
+
+Result<Negotiated> negotiate(std::string_view accept, Transforms transforms) {
+  if (accept.empty() || accept == "*/*" || accept == "application/json") return Negotiated{};
+  if (!router_accepts(accept)) return refused_by_router();
+  for (const Clause& clause : parse_accept(accept)) {
+    for (const Wire wire : kWires) {
+      Negotiated result{wire, {}};
+      if (names(clause, wire) && take_form(clause, wire, transforms, result.form)) return result;
+    }
+  }
+  return refused_by_encoder();
+}
+
+Wire negotiate_error(std::string_view accept) {
+  if (accept.empty() || accept == "application/json") return Wire::json;
+  for (const Clause& clause : parse_accept(accept))
+    for (const Wire wire : kWires)
+      if (names(clause, wire)) return wire;
+  return Wire::json;
+}
+
+Result<bool> negotiate_aggregated(std::string_view accept) {
+  if (accept.empty()) return false;
+  for (const Clause& clause : parse_accept(accept)) {
+    const std::string_view as = clause.parameter("as");
+    const bool json = names(clause, Wire::json);
+    if (as == "APIGroupDiscoveryList" && json && clause.parameter("g") == "apidiscovery.k8s.io" &&
+        clause.parameter("v") == "v2")
+      return true;
+    if (as.empty() && (json || names(clause, Wire::yaml) || names(clause, Wire::protobuf)))
+      return false;
+  }
+  return refused_by_encoder();
+}
+
+Result<Wire> body_wire(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  if (content_type.empty()) return Wire::json;
+  for (const Wire wire : kWires)
+    if (type == media_type(wire)) return wire;
+  return Error{Reason::unsupported_media_type,
+               "the body of the request was in an unknown format - accepted media types include: " +
+                   std::string(kAll)};
+}
+
+}  // namespace keelson::api

@@ -1,0 +1,40 @@
+// Which form an answer takes: the Accept header read as go-restful, goautoneg and the API server
+// read it together (apiserver pkg/endpoints/handlers/negotiation). Media types are case-sensitive
+// and "application/*" matches nothing, as there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "registry/request.h"
+
+namespace keelson::api {
+
+enum class Wire : std::uint8_t { json, yaml, protobuf };
+std::string_view media_type(Wire wire);
+
+struct Negotiated {
+  Wire wire = Wire::json;
+  registry::Form form;
+};
+
+enum class Transforms : std::uint8_t {
+  none,     // of documents such as discovery
+  objects,  // Table and PartialObjectMetadata(List)
+};
+
+// Error: not_acceptable in one of the original's two wordings.
+Result<Negotiated> negotiate(std::string_view accept, Transforms transforms);
+// For an error answer: what could be agreed on, else JSON.
+Wire negotiate_error(std::string_view accept);
+// Whether the client takes aggregated discovery (APIGroupDiscoveryList, v2) first; not_acceptable
+// if it takes nothing that is served.
+Result<bool> negotiate_aggregated(std::string_view accept);
+
+// The media type of a request's body: nullopt if it is none of the three.
+// An empty one is JSON.
+Result<Wire> body_wire(std::string_view content_type);
+
+}  // namespace keelson::api

@@ -1,0 +1,545 @@
+// One walk over the object beside its type. Normal form is what the original serves after a round
+// trip through Go structs and protobuf: fields of the type only, no empty field unless the type
+// serves it, canonical scalars.
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "model/go_time.h"
+#include "model/json_places.h"
+#include "model/meta.h"
+#include "model/quantity.h"
+#include "model/scheme.h"
+#include "model/structural_schema.h"
+#include "model/types_parse.h"
+
+namespace keelson::model {
+namespace {
+
+using codec::Field;
+using codec::Member;
+using codec::Scalar;
+using codec::Shape;
+using codec::Type;
+using codec::Value;
+
+std::string_view scalar_name(Scalar scalar) {
+  switch (scalar) {
+    case Scalar::string: return "string";
+    case Scalar::boolean: return "bool";
+    case Scalar::int32: return "int32";
+    case Scalar::int64: return "int64";
+    case Scalar::float64: return "float64";
+    case Scalar::bytes: return "[]uint8";
+    case Scalar::quantity: return "resource.Quantity";
+    case Scalar::time: return "string";
+    case Scalar::micro_time: return "string";
+    case Scalar::duration: return "string";
+    case Scalar::int_or_string: return "int32";
+  }
+  return {};
+}
+
+// "v1.PodSpec", "[]v1.Container", "map[string]string".
+std::string go_name(const Type& type) {
+  if (!type.name.empty()) {
+    const std::size_t last = type.name.rfind('.');
+    return type.name.substr(type.name.rfind('.', last - 1) + 1);
+  }
+  switch (type.shape) {
+    case Shape::list: return "[]" + go_name(*type.element.type);
+    case Shape::map: return "map[string]" + go_name(*type.element.type);
+    case Shape::scalar: return std::string(scalar_name(type.scalar));
+    default: return "interface {}";
+  }
+}
+
+std::string_view json_name(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::boolean: return "bool";
+    case Value::Kind::integer:
+    case Value::Kind::number: return "number";
+    case Value::Kind::string: return "string";
+    case Value::Kind::array: return "array";
+    case Value::Kind::object: return "object";
+    case Value::Kind::null: break;
+  }
+  return "null";
+}
+
+Value empty_value(const Field& field);
+
+Value empty_structure(const Type& type) {
+  std::vector<Member> members;
+  for (const Field& f : type.fields)
+    if (f.keep_empty) members.push_back({Value(f.name), empty_value(f)});
+  return Value::object_of(std::move(members));
+}
+
+Value empty_of(const Type& type) {
+  if (type.shape == Shape::structure) return empty_structure(type);
+  if (type.shape != Shape::scalar) return {};
+  switch (type.scalar) {
+    case Scalar::string: return "";
+    case Scalar::boolean: return false;
+    case Scalar::int32:
+    case Scalar::int64:
+    case Scalar::float64:
+    case Scalar::int_or_string: return 0;
+    case Scalar::quantity: return "0";
+    case Scalar::duration: return "0s";
+    case Scalar::bytes:
+    case Scalar::time:
+    case Scalar::micro_time: break;
+  }
+  return {};
+}
+
+Value empty_value(const Field& field) {
+  return field.pointer ? Value() : empty_of(*field.type);
+}
+
+bool is_empty(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::null: return true;
+    case Value::Kind::boolean: return !value.as_bool();
+    case Value::Kind::integer:
+    case Value::Kind::number: return value.as_double() == 0;
+    case Value::Kind::string: return value.as_string().empty();
+    case Value::Kind::array:
+    case Value::Kind::object: return value.empty();
+  }
+  return false;
+}
+
+class Decoder {
+ public:
+  explicit Decoder(bool note_unknown, std::string_view source)
+      : note_unknown_(note_unknown), source_(source) {}
+
+  Value structure(const Type& type, const Value& value) {
+    std::vector<Member> members;
+    members.reserve(value.size() + 2);
+    std::size_t known = 0;
+    for (const Field& f : type.fields) {
+      const Value* present = value.find(f.name);
+      if (present != nullptr) ++known;
+      if (failed_) break;
+      if (present == nullptr || present->is_null()) {
+        if (f.keep_empty) members.push_back({Value(f.name), empty_value(f)});
+        continue;
+      }
+      const Scope scope(*this, type, f);
+      Value decoded = decode(*f.type, *present);
+      if (!f.pointer && is_empty(decoded)) {
+        // A struct by value is never empty for Go; lists and maps lose an empty presence.
+        if (!f.keep_empty) continue;
+        decoded = empty_value(f);
+      }
+      members.push_back({Value(f.name), std::move(decoded)});
+    }
+    if (known < value.size() && !failed_) unknown(type, value, members);
+    return Value::object_of(std::move(members));
+  }
+
+  Value decode(const Type& type, const Value& value) {
+    switch (type.shape) {
+      case Shape::any: return value;
+      case Shape::structure:
+        if (!value.is_object()) return mismatch(type, value, empty_structure(type));
+        return structure(type, value);
+      case Shape::list: return list(type, value);
+      case Shape::map: return map(type, value);
+      case Shape::scalar: return scalar(type, value);
+    }
+    return {};
+  }
+
+  bool failed() const { return failed_.has_value() || mismatch_.has_value(); }
+  // A custom unmarshaller's error ends the decoding at once; a type error waits for the end.
+  std::string failure() const { return failed_ ? *failed_ : *mismatch_; }
+  std::vector<std::string>& unknown_paths() { return unknown_; }
+
+ private:
+  // Where errors are: Go names the innermost struct and the fields that lead there.
+  class Scope {
+   public:
+    Scope(Decoder& decoder, const Type& type, const Field& field)
+        : decoder_(decoder), structure_(decoder.structure_), length_(decoder.path_.size()) {
+      decoder.structure_ = &type;
+      decoder.fields_.push_back(&field);
+      if (!decoder.path_.empty()) decoder.path_ += '.';
+      decoder.path_ += field.name;
+    }
+    ~Scope() {
+      decoder_.structure_ = structure_;
+      decoder_.fields_.pop_back();
+      decoder_.path_.resize(length_);
+    }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Decoder& decoder_;
+    const Type* structure_;
+    std::size_t length_;
+  };
+
+  void unknown(const Type& type, const Value& value, std::vector<Member>& members) {
+    for (const Member& member : value.members()) {
+      if (type.field(member.key()) != nullptr) continue;
+      if (type.preserve_unknown)
+        members.push_back(member);
+      else if (note_unknown_)
+        unknown_.push_back(path_.empty() ? std::string(member.key())
+                                         : path_ + '.' + std::string(member.key()));
+    }
+  }
+
+  std::string type_error(std::string_view what, std::string_view wanted) const {
+    std::string text = "json: cannot unmarshal " + std::string(what) + " into Go ";
+    if (structure_ == nullptr) {
+      text += "value";
+    } else {
+      const std::string name = go_name(*structure_);
+      text += "struct field " + name.substr(name.find('.') + 1) + '.';
+      for (std::size_t i = 0; i < fields_.size(); ++i) {
+        if (i > 0) text += '.';
+        if (!fields_[i]->embedded.empty()) text += fields_[i]->embedded + '.';
+        text += fields_[i]->name;
+      }
+    }
+    return text + " of type " + std::string(wanted);
+  }
+
+  Value mismatch(const Type& type, const Value& value, Value fallback) {
+    if (!mismatch_) mismatch_ = type_error(json_name(value), go_name(type));
+    return fallback;
+  }
+  Value mismatch_number(const Type& type, const Value& value) {
+    std::string text = number_text_at(source_, path_);
+    if (text.empty()) text = codec::to_json(value);
+    if (!mismatch_) mismatch_ = type_error("number " + text, go_name(type));
+    return 0;
+  }
+  Value fail(std::string message) {
+    if (!failed_) failed_ = std::move(message);
+    return {};
+  }
+  Value take(Result<std::string> served, bool empty_is_null = false) {
+    if (!served) return fail(served.error().message);
+    if (empty_is_null && served->empty()) return {};
+    return Value(*served);
+  }
+
+  Value list(const Type& type, const Value& value) {
+    if (!value.is_array()) return mismatch(type, value, {});
+    const Type& element = *type.element.type;
+    codec::Array out;
+    out.reserve(value.size());
+    const std::size_t length = path_.size();
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      path_ += '[' + std::to_string(i) + ']';
+      out.push_back(value[i].is_null() ? empty_of(element) : decode(element, value[i]));
+      path_.resize(length);
+      if (failed_) return {};
+    }
+    return Value(std::move(out));
+  }
+
+  Value map(const Type& type, const Value& value) {
+    if (!value.is_object()) return mismatch(type, value, {});
+    const Type& element = *type.element.type;
+    if (unchanged_strings(element, value)) return value;
+    std::vector<Member> out;
+    out.reserve(value.size());
+    const std::size_t length = path_.size();
+    for (const Member& member : value.members()) {
+      path_ += '.' + std::string(member.key());
+      out.push_back({member.key_value,
+                     member.value.is_null() ? empty_of(element) : decode(element, member.value)});
+      path_.resize(length);
+      if (failed_) return {};
+    }
+    return Value::object_of(std::move(out));
+  }
+
+  static bool unchanged_strings(const Type& element, const Value& value) {
+    if (element.shape != Shape::scalar || element.scalar != Scalar::string) return false;
+    const auto& members = value.members();
+    return std::all_of(members.begin(), members.end(),
+                       [](const Member& m) { return m.value.is_string(); });
+  }
+
+  Value scalar(const Type& type, const Value& value) {
+    switch (type.scalar) {
+      case Scalar::string: return value.is_string() ? value : mismatch(type, value, "");
+      case Scalar::boolean: return value.is_bool() ? value : mismatch(type, value, false);
+      case Scalar::int32:
+      case Scalar::int64: return integer(type, value);
+      case Scalar::float64: return value.is_number() ? value : mismatch(type, value, 0);
+      case Scalar::bytes: return bytes(type, value);
+      case Scalar::quantity:
+        return take(
+            Quantity::served_text(value.is_string() ? value.as_string() : raw_number(value)));
+      case Scalar::time:
+        if (!value.is_string()) return mismatch(type, value, {});
+        return take(served_time(value.as_string()), true);
+      case Scalar::micro_time:
+        if (!value.is_string()) return mismatch(type, value, {});
+        return take(served_micro_time(value.as_string()), true);
+      case Scalar::duration:
+        if (!value.is_string()) return mismatch(type, value, {});
+        return take(served_duration(value.as_string()));
+      case Scalar::int_or_string: return value.is_string() ? value : integer(type, value);
+    }
+    return {};
+  }
+
+  std::string raw_number(const Value& value) const {
+    std::string text = value.is_number() ? number_text_at(source_, path_) : std::string();
+    return text.empty() ? codec::to_json(value) : text;
+  }
+
+  Value integer(const Type& type, const Value& value) {
+    if (!value.is_number()) return mismatch(type, value, 0);
+    const bool wide = type.scalar == Scalar::int64;
+    if (value.kind() == Value::Kind::integer &&
+        (wide || (value.as_int() >= INT32_MIN && value.as_int() <= INT32_MAX)))
+      return value;
+    return mismatch_number(type, value);
+  }
+
+  Value bytes(const Type& type, const Value& value) {
+    if (!value.is_string()) return mismatch(type, value, {});
+    std::string text;
+    for (const char c : value.as_string())
+      if (c != '\n' && c != '\r') text += c;
+    if (const auto decoded = from_base64(text)) {
+      if (to_base64(*decoded) == value.as_string()) return value;
+      return Value(to_base64(*decoded));
+    }
+    return fail("illegal base64 data at input byte " +
+                std::to_string(base64_error(value.as_string())));
+  }
+
+  // The offset that Go's decoder reports for standard padded base64.
+  static std::size_t base64_error(std::string_view text) {
+    std::size_t digits = 0, at = 0;
+    const auto is_alphabet = [](char c) {
+      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             c == '+' || c == '/';
+    };
+    while (at < text.size()) {
+      const char c = text[at];
+      if (c == '\n' || c == '\r') {
+        ++at;
+        continue;
+      }
+      if (c == '=') {
+        if (digits % 4 < 2) return at;
+        std::size_t pad = at + 1;
+        if (digits % 4 == 2) {
+          while (pad < text.size() && (text[pad] == '\n' || text[pad] == '\r')) ++pad;
+          if (pad == text.size()) return text.size();
+          if (text[pad] != '=') return at;
+          ++pad;
+        }
+        while (pad < text.size() && (text[pad] == '\n' || text[pad] == '\r')) ++pad;
+        return pad;
+      }
+      if (!is_alphabet(c)) return at;
+      ++digits;
+      ++at;
+    }
+    return text.size() - digits % 4;
+  }
+
+  bool note_unknown_;
+  std::string_view source_;
+  const Type* structure_ = nullptr;
+  std::vector<const Field*> fields_;
+  std::string path_;
+  std::optional<std::string> failed_, mismatch_;
+  std::vector<std::string> unknown_;
+};
+
+struct Identity {
+  std::string_view group, version, kind;
+  std::string api() const {
+    return group.empty() ? std::string(version) : std::string(group) + '/' + std::string(version);
+  }
+};
+
+constexpr std::string_view kObjectShape =
+    "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+    "\"json:\\\"kind,omitempty\\\"\" }";
+
+std::string summary_of(std::string_view source) {
+  constexpr std::size_t length_max = 30;
+  if (source.empty()) return "<empty>";
+  const bool cut = source.size() > length_max;
+  const std::string_view head = source.substr(0, length_max);
+  return (source.front() == '{' ? std::string(head) : to_hex(head)) + (cut ? " ..." : "");
+}
+
+Error bad(std::string message) {
+  return Error{Reason::bad_request, std::move(message)};
+}
+
+// What the original says before it knows what the body is.
+std::optional<Error> unrecognized(const Value& value, std::string_view kind,
+                                  std::string_view source) {
+  const auto error = [&](std::string_view what, std::string_view into) {
+    const std::string body = source.empty() ? codec::to_json(value) : std::string(source);
+    return bad("the object provided is unrecognized (must be of type " + std::string(kind) +
+               "): couldn't get version/kind; json parse error: json: cannot unmarshal " +
+               std::string(what) + " into Go " + std::string(into) + " (" + summary_of(body) + ")");
+  };
+  if (value.is_null()) return std::nullopt;
+  if (!value.is_object())
+    return error(json_name(value), "value of type " + std::string(kObjectShape));
+  for (const char* name : {"apiVersion", "kind"})
+    if (const Value& v = value[name]; !v.is_null() && !v.is_string())
+      return error(json_name(v), std::string("struct field .") + name + " of type string");
+  return std::nullopt;
+}
+
+bool is_registered(std::string_view api, std::string_view kind) {
+  const GroupVersion gv = group_version_of(api);
+  for (const Resource& r : builtin_types().resources)
+    if (r.kind == kind && r.group == gv.group && r.version == gv.version) return true;
+  return false;
+}
+
+// apiVersion and kind may be absent; if present they must be those of the request.
+std::optional<Error> check_identity(const Value& value, const Identity& want) {
+  std::string api = value["apiVersion"].str(), kind = value["kind"].str();
+  if (kind.empty()) kind = want.kind;
+  if (api.empty()) api = want.api();
+  if (api == want.api() && kind == want.kind) return std::nullopt;
+  const std::string version = group_version_of(api).version;
+  const std::string start =
+      kind + " in version " + quote(version) + " cannot be handled as a " + std::string(want.kind);
+  if (!is_registered(api, kind))
+    return bad(start + ": no kind " + quote(kind) + " is registered for version " + quote(api) +
+               " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
+  if (kind != want.kind) {
+    const std::string group(want.group.substr(0, want.group.find('.')));
+    return bad(start + ": converting (" + version + '.' + kind + ") to (" +
+               (group.empty() ? "core" : group) + '.' + std::string(want.kind) +
+               "): unknown conversion");
+  }
+  return bad("the API version in the data (" + api + ") does not match the expected API version (" +
+             want.api() + ")");
+}
+
+Result<Decoded> finish(Value object, std::vector<std::string> strict, const Identity& identity,
+                       FieldValidation validation) {
+  Decoded decoded;
+  decoded.object = std::move(object);
+  if (strict.empty() || validation == FieldValidation::ignore) return decoded;
+  if (validation == FieldValidation::warn) {
+    decoded.warnings = std::move(strict);
+    return decoded;
+  }
+  return bad(std::string(identity.kind) + " in version " + quote(identity.version) +
+             " cannot be handled as a " + std::string(identity.kind) +
+             ": strict decoding error: " + join(strict, ", "));
+}
+
+// Unknown and duplicate fields as messages, in the order of the text if that is known.
+std::vector<std::string> strict_errors(const std::vector<std::string>& unknown,
+                                       const std::vector<std::string>& duplicates,
+                                       std::string_view source) {
+  std::vector<std::pair<std::size_t, std::string>> all;
+  const bool order = unknown.size() + duplicates.size() > 1 && !source.empty();
+  for (const std::string& path : duplicates)
+    all.emplace_back(order ? place_of(source, path, 2) : 0, "duplicate field " + quote(path));
+  for (const std::string& path : unknown)
+    all.emplace_back(order ? place_of(source, path, 1) : 0, "unknown field " + quote(path));
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> texts;
+  for (auto& [place, text] : all)
+    if (std::find(texts.begin(), texts.end(), text) == texts.end())
+      texts.push_back(std::move(text));
+  return texts;
+}
+
+bool is_inside(std::string_view path, const std::vector<std::string>& roots) {
+  return std::any_of(roots.begin(), roots.end(),
+                     [&](const std::string& root) { return path.substr(0, root.size()) == root; });
+}
+
+Result<Decoded> decode_custom(const Resource& resource, const Value& value,
+                              const std::vector<std::string>& duplicates, bool note_unknown,
+                              FieldValidation validation, std::string_view source) {
+  Value object = value;
+  std::vector<std::string> unknown;
+  prune_custom(resource.schema, object, note_unknown ? &unknown : nullptr);
+  if (object["metadata"].is_object()) {
+    Decoder metadata(note_unknown, source);
+    Value decoded = metadata.decode(*resource.type->field("metadata")->type, object["metadata"]);
+    if (!metadata.failed()) object.set("metadata", std::move(decoded));
+    for (const std::string& path : metadata.unknown_paths()) unknown.push_back("metadata." + path);
+  }
+  object.set("kind", resource.kind);
+  object.set("apiVersion", resource.api_version());
+  return finish(std::move(object), strict_errors(unknown, duplicates, source),
+                {resource.group, resource.version, resource.kind}, validation);
+}
+
+Result<Decoded> decode_typed(const Type& type, const Identity& identity, const Value& value,
+                             const std::vector<std::string>& duplicates, FieldValidation validation,
+                             std::string_view source) {
+  Decoder decoder(validation != FieldValidation::ignore, source);
+  Value object = value.is_object() ? decoder.structure(type, value) : empty_structure(type);
+  if (decoder.failed())
+    return bad(std::string(identity.kind) + " in version " + quote(identity.version) +
+               " cannot be handled as a " + std::string(identity.kind) + ": " + decoder.failure());
+  if (type.has_kind) {
+    object.set("kind", identity.kind);
+    object.set("apiVersion", identity.api());
+  }
+  std::vector<std::string> relevant;
+  for (const std::string& path : duplicates)
+    if (!is_inside(path, decoder.unknown_paths())) relevant.push_back(path);
+  return finish(std::move(object), strict_errors(decoder.unknown_paths(), relevant, source),
+                identity, validation);
+}
+
+}  // namespace
+
+Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& document,
+                       FieldValidation validation, std::string_view source) {
+  const Identity identity{resource.group, resource.version, resource.kind};
+  if (auto error = unrecognized(document.value, resource.kind, source)) return *error;
+  if (auto error = check_identity(document.value, identity)) return *error;
+  if (resource.custom)
+    return decode_custom(resource, document.value, document.duplicates,
+                         validation != FieldValidation::ignore, validation, source);
+  return decode_typed(*resource.type, identity, document.value, document.duplicates, validation,
+                      source);
+}
+
+Result<Decoded> decode(const Type& type, std::string_view group, std::string_view version,
+                       std::string_view kind, const codec::JsonDocument& document,
+                       FieldValidation validation, std::string_view source) {
+  const Identity identity{group, version, kind};
+  if (auto error = unrecognized(document.value, kind, source)) return *error;
+  if (auto error = check_identity(document.value, identity)) return *error;
+  return decode_typed(type, identity, document.value, document.duplicates, validation, source);
+}
+
+Result<Decoded> decode_value(const Resource& resource, const Value& object,
+                             FieldValidation validation) {
+  if (resource.custom)
+    return decode_custom(resource, object, {}, validation != FieldValidation::ignore, validation,
+                         {});
+  return decode_typed(*resource.type, {resource.group, resource.version, resource.kind}, object, {},
+                      validation, {});
+}
+
+}  // namespace keelson::model

@@ -1,0 +1,319 @@
+// The part of each kind's strategy that changes the object before its rules are checked.
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "model/meta.h"
+#include "model/quantity.h"
+#include "model/scheme.h"
+
+namespace keelson::model {
+namespace {
+
+using codec::Value;
+
+// Kinds whose generation counts changes of spec.
+constexpr std::array kGenerations = {
+    std::string_view("pods"),
+    std::string_view("podtemplates"),
+    std::string_view("replicationcontrollers"),
+    std::string_view("deployments.apps"),
+    std::string_view("replicasets.apps"),
+    std::string_view("statefulsets.apps"),
+    std::string_view("daemonsets.apps"),
+    std::string_view("jobs.batch"),
+    std::string_view("cronjobs.batch"),
+    std::string_view("ingresses.networking.k8s.io"),
+    std::string_view("ingressclasses.networking.k8s.io"),
+    std::string_view("networkpolicies.networking.k8s.io"),
+    std::string_view("poddisruptionbudgets.policy"),
+    std::string_view("endpointslices.discovery.k8s.io"),
+    std::string_view("priorityclasses.scheduling.k8s.io"),
+    std::string_view("mutatingwebhookconfigurations.admissionregistration.k8s.io"),
+    std::string_view("validatingwebhookconfigurations.admissionregistration.k8s.io"),
+    std::string_view("validatingadmissionpolicies.admissionregistration.k8s.io"),
+    std::string_view("validatingadmissionpolicybindings.admissionregistration.k8s.io"),
+    std::string_view("mutatingadmissionpolicies.admissionregistration.k8s.io"),
+    std::string_view("mutatingadmissionpolicybindings.admissionregistration.k8s.io"),
+    std::string_view("customresourcedefinitions.apiextensions.k8s.io"),
+    std::string_view("flowschemas.flowcontrol.apiserver.k8s.io"),
+    std::string_view("prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
+    std::string_view("resourceslices.resource.k8s.io"),
+    std::string_view("deviceclasses.resource.k8s.io"),
+};
+
+bool has_generation(const Resource& r) {
+  return r.custom ||
+         std::find(kGenerations.begin(), kGenerations.end(), r.name()) != kGenerations.end();
+}
+
+bool has_status(const Resource& r) {
+  return r.subresource("status") != nullptr;
+}
+
+// The empty status as it is served, or none if the kind does not serve an empty one.
+void clear_status(const Resource& r, Value& object) {
+  if (r.custom) {
+    object.erase("status");
+    return;
+  }
+  const codec::Field* field = r.type->field("status");
+  if (field == nullptr) return;
+  object.erase("status");
+  const auto decoded = decode_value(r, object, FieldValidation::ignore);
+  if (decoded && decoded->object.has("status")) object.set("status", decoded->object["status"]);
+}
+
+bool guaranteed_quality(const Value& spec, bool& best_effort) {
+  bool guaranteed = true;
+  best_effort = true;
+  const auto look = [&](const Value& resources) {
+    for (const char* name : {"cpu", "memory"}) {
+      const Value& limit = resources["limits"][name];
+      const Value& request = resources["requests"][name];
+      const bool any = !Quantity::of(limit).is_zero() || !Quantity::of(request).is_zero();
+      if (any) best_effort = false;
+      if (Quantity::of(limit).is_zero() ||
+          (!request.is_null() && !(Quantity::of(limit) == Quantity::of(request))))
+        guaranteed = false;
+    }
+  };
+  if (spec["resources"].is_object() &&
+      (!spec["resources"]["limits"].empty() || !spec["resources"]["requests"].empty())) {
+    look(spec["resources"]);
+    return guaranteed;
+  }
+  for (const char* list : {"containers", "initContainers"})
+    for (const Value& c : spec[list].elements()) look(c["resources"]);
+  return guaranteed;
+}
+
+// Keys whose values the pod's own labels give become part of the selector of a term.
+void merge_label_keys(Value& term, const Value& labels) {
+  if (!term["labelSelector"].is_object()) return;
+  const auto merge = [&](const char* list, const char* op) {
+    for (const Value& key : term[list].elements()) {
+      const Value* value = labels.find(key.as_string());
+      if (value == nullptr) continue;
+      term.edit("labelSelector")
+          .edit("matchExpressions")
+          .push_back(
+              Value::object({{"key", key}, {"operator", op}, {"values", Value::array({*value})}}));
+    }
+  };
+  merge("matchLabelKeys", "In");
+  merge("mismatchLabelKeys", "NotIn");
+}
+
+void merge_affinity_keys(Value& spec, const Value& labels) {
+  for (const char* kind : {"podAffinity", "podAntiAffinity"}) {
+    if (!spec["affinity"][kind].is_object()) continue;
+    Value& affinity = spec.edit("affinity").edit(kind);
+    constexpr const char* required = "requiredDuringSchedulingIgnoredDuringExecution";
+    constexpr const char* preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    for (std::size_t i = 0; i < affinity[required].size(); ++i)
+      merge_label_keys(affinity.edit(required).edit(i), labels);
+    for (std::size_t i = 0; i < affinity[preferred].size(); ++i)
+      merge_label_keys(affinity.edit(preferred).edit(i).edit("podAffinityTerm"), labels);
+  }
+  for (std::size_t i = 0; i < spec["topologySpreadConstraints"].size(); ++i)
+    if (!spec["topologySpreadConstraints"][i]["matchLabelKeys"].empty())
+      merge_label_keys(spec.edit("topologySpreadConstraints").edit(i), labels);
+}
+
+void prepare_pod(Value& pod) {
+  const Value labels = pod["metadata"]["labels"];
+  merge_affinity_keys(pod.edit("spec"), labels);
+  bool best_effort = true;
+  const bool guaranteed = guaranteed_quality(pod["spec"], best_effort);
+  Value status = Value::object({{"phase", "Pending"},
+                                {"qosClass", best_effort  ? "BestEffort"
+                                             : guaranteed ? "Guaranteed"
+                                                          : "Burstable"}});
+  if (!pod["spec"]["schedulingGates"].empty())
+    status.set("conditions",
+               Value::array({Value::object({{"type", "PodScheduled"},
+                                            {"status", "False"},
+                                            {"lastProbeTime", nullptr},
+                                            {"lastTransitionTime", nullptr},
+                                            {"reason", "SchedulingGated"},
+                                            {"message",
+                                             "Scheduling is blocked due to non-empty scheduling "
+                                             "gates"}})}));
+  pod.set("status", status);
+}
+
+void prepare_job(Value& job) {
+  if (job["spec"]["manualSelector"].as_bool()) return;
+  const Value uid = job["metadata"]["uid"], name = job["metadata"]["name"];
+  Value& labels = job.edit("spec").edit("template").edit("metadata").edit("labels");
+  for (const char* prefix : {"", "batch.kubernetes.io/"}) {
+    const std::string start(prefix);
+    if (!labels.has(start + "job-name")) labels.set(start + "job-name", name);
+    if (!labels.has(start + "controller-uid")) labels.set(start + "controller-uid", uid);
+  }
+  Value& spec = job.edit("spec");
+  if (spec["selector"].is_null()) spec.set("selector", Value::object());
+  Value& match = spec.edit("selector").edit("matchLabels");
+  if (!match.has("batch.kubernetes.io/controller-uid"))
+    match.set("batch.kubernetes.io/controller-uid", uid);
+}
+
+void prepare_namespace(Value& ns) {
+  Value finalizers = ns["spec"]["finalizers"];
+  const auto& all = finalizers.elements();
+  if (std::none_of(all.begin(), all.end(),
+                   [](const Value& f) { return f.as_string() == "kubernetes"; }))
+    finalizers.push_back("kubernetes");
+  ns.edit("spec").set("finalizers", finalizers);
+  ns.set("status", Value::object({{"phase", "Active"}}));
+}
+
+// dataSource and dataSourceRef say the same where both can.
+void prepare_claim(Value& claim) {
+  Value& spec = claim.edit("spec");
+  const Value source = spec["dataSource"], reference = spec["dataSourceRef"];
+  if (source.is_object() && reference.is_null())
+    spec.set("dataSourceRef", source);
+  else if (reference.is_object() && source.is_null() &&
+           (reference["namespace"].is_null() || reference["namespace"].as_string().empty())) {
+    const std::string_view kind = reference["kind"].as_string();
+    const std::string_view group = reference["apiGroup"].as_string();
+    if ((kind == "PersistentVolumeClaim" && group.empty()) ||
+        (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io"))
+      spec.set("dataSource", reference);
+  }
+}
+
+// The values win over the write-only plain texts' keys never: the plain text overwrites.
+void prepare_secret(Value& secret) {
+  const Value plain = secret["stringData"];
+  if (plain.is_null()) return;
+  secret.erase("stringData");
+  for (const codec::Member& m : plain.members())
+    secret.edit("data").set(m.key(), to_base64(m.value.as_string()));
+}
+
+void prepare_daemon_set(Value& set) {
+  set.edit("metadata").edit("annotations").set("deprecated.daemonset.template.generation", "1");
+}
+
+void prepare_slice(Value& slice) {
+  for (std::size_t i = 0; i < slice["endpoints"].size(); ++i)
+    slice.edit("endpoints").edit(i).erase("deprecatedTopology");
+}
+
+void prepare_devices(Value& slice, Instant now) {
+  const auto stamp = [&](Value& taint) {
+    if (taint["timeAdded"].is_null()) taint.set("timeAdded", to_rfc3339(now));
+  };
+  if (slice["spec"]["devices"].is_null()) return;
+  Value& devices = slice.edit("spec").edit("devices");
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    for (std::size_t t = 0; t < devices[i]["taints"].size(); ++t)
+      stamp(devices.edit(i).edit("taints").edit(t));
+}
+
+void prepare_kind(const Resource& r, Value& object, Instant now) {
+  const std::string name = r.name();
+  if (name == "secrets") prepare_secret(object);
+  if (name == "pods") prepare_pod(object);
+  if (name == "daemonsets.apps") prepare_daemon_set(object);
+  if (name == "endpointslices.discovery.k8s.io") prepare_slice(object);
+  if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
+  if (name == "jobs.batch") prepare_job(object);
+  if (name == "namespaces") prepare_namespace(object);
+  if (name == "persistentvolumeclaims") {
+    prepare_claim(object);
+    object.edit("status").set("phase", "Pending");
+  }
+  if (name == "persistentvolumes")
+    object.set("status",
+               Value::object({{"phase", "Pending"}, {"lastPhaseTransitionTime", to_rfc3339(now)}}));
+  if (name == "apiservices.apiregistration.k8s.io" && object["spec"]["service"].is_null())
+    object.edit("status").set(
+        "conditions",
+        Value::array({Value::object({{"type", "Available"},
+                                     {"status", "True"},
+                                     {"lastTransitionTime", to_rfc3339(now)},
+                                     {"reason", "Local"},
+                                     {"message", "Local APIServices are always available"}})}));
+  if (name == "customresourcedefinitions.apiextensions.k8s.io")
+    for (const Value& version : object["spec"]["versions"].elements())
+      if (version["storage"].as_bool())
+        object.edit("status").set("storedVersions", Value::array({version["name"]}));
+}
+
+bool same(const Value& a, const Value& b) {
+  return a.same_node(b) || a == b;
+}
+
+// What a change of raises the generation: everything but metadata and status.
+bool content_changed(const Resource& r, const Value& object, const Value& old) {
+  if (r.name() == "deployments.apps" &&
+      !same(object["metadata"]["annotations"], old["metadata"]["annotations"]))
+    return true;
+  for (const Value* side : {&object, &old})
+    for (const codec::Member& m : side->members()) {
+      const std::string_view key = m.key();
+      if (key == "metadata" || key == "kind" || key == "apiVersion") continue;
+      if (key == "status" && has_status(r)) continue;
+      if (!same(object[key], old[key])) return true;
+    }
+  return false;
+}
+
+void keep_system_metadata(Value& object, const Value& old) {
+  const Value& before = old["metadata"];
+  Value& metadata = object.edit("metadata");
+  if (metadata["uid"].as_string().empty()) metadata.set("uid", before["uid"]);
+  for (const char* key : {"creationTimestamp", "deletionTimestamp"})
+    if (!before[key].is_null()) metadata.set(key, before[key]);
+  if (metadata["deletionGracePeriodSeconds"].is_null() &&
+      !before["deletionGracePeriodSeconds"].is_null())
+    metadata.set("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"]);
+  if (before["generation"].is_null())
+    metadata.erase("generation");
+  else
+    metadata.set("generation", before["generation"]);
+}
+
+}  // namespace
+
+void prepare_create(const Resource& resource, Value& object, Instant now) {
+  if (has_generation(resource)) object.edit("metadata").set("generation", 1);
+  // A node reports its own status as it registers, and so do endpoints of older controllers.
+  if (has_status(resource) && resource.name() != "nodes" && !resource.custom)
+    clear_status(resource, object);
+  if (resource.custom && has_status(resource)) object.erase("status");
+  prepare_kind(resource, object, now);
+}
+
+void prepare_update(const Resource& resource, Value& object, const Value& old) {
+  keep_system_metadata(object, old);
+  if (has_status(resource)) {
+    if (old["status"].is_null())
+      object.erase("status");
+    else
+      object.set("status", old["status"]);
+  }
+  if (resource.name() == "secrets") prepare_secret(object);
+  if (has_generation(resource) && content_changed(resource, object, old))
+    object.edit("metadata").set("generation", old["metadata"]["generation"].as_int() + 1);
+}
+
+void prepare_status_update(const Resource& resource, Value& object, const Value& old) {
+  const Value status = object["status"];
+  const Value metadata = object["metadata"];
+  Value kept = old;
+  kept.set("metadata", metadata);
+  keep_system_metadata(kept, old);
+  if (status.is_null())
+    kept.erase("status");
+  else
+    kept.set("status", status);
+  (void)resource;
+  object = std::move(kept);
+}
+
+}  // namespace keelson::model
