@@ -50,6 +50,7 @@ long resident_kib() {
 
 // Each writer commits the next object as soon as its last one is durable.
 void measure_writers(host::LinuxLoop& loop, store::Store& store, int writers, double seconds) {
+  const std::string bytes = pod(0);
   std::uint64_t done = 0;
   int left = writers;
   auto start = Clock::now();
@@ -62,7 +63,7 @@ void measure_writers(host::LinuxLoop& loop, store::Store& store, int writers, do
     }
     std::uint64_t n = done % 11'000;
     std::string key = "pods/default/w" + std::to_string(writer) + "-" + std::to_string(n);
-    auto revision = store.commit({.puts = {{std::move(key), pod(n)}}});
+    auto revision = store.commit({.puts = {{std::move(key), bytes}}});
     if (!revision.ok()) {
       std::fprintf(stderr, "%s\n", revision.error().message.c_str());
       std::exit(1);

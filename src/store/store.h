@@ -105,7 +105,7 @@ struct Options {
   std::string directory;  // unused without files
   Duration history_time = Duration::minutes(5);
   std::size_t history_events_max = 200'000;      // older history goes first
-  std::uint64_t history_bytes_max = 512u << 20;  // of versions that only the history still holds
+  std::uint64_t history_bytes_max = 128u << 20;  // of versions that only the history holds
   std::uint64_t segment_bytes = 64u << 20;
   std::uint64_t snapshot_log_bytes = 256u << 20;  // log written since the last snapshot starts one
 };
