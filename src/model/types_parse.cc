@@ -73,6 +73,7 @@ class Reader {
       anonymous_.emplace(s.name, &type);
     }
     Type& any = make();
+    any.name = "io.k8s.apimachinery.pkg.runtime.RawExtension";
     any.preserve_unknown = true;
     anonymous_.emplace("any", &any);
   }
@@ -109,9 +110,11 @@ class Reader {
       }
       if (r.has_verb("list")) make_list(r);
     }
-    for (Type& type : out_.arena)
+    for (Type& type : out_.arena) {
+      if (atomic_.contains(type.element.type)) type.element.atomic = true;
       for (Field& f : type.fields)
         if (atomic_.contains(f.type)) f.atomic = true;
+    }
   }
 
  private:
