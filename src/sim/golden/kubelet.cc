@@ -163,14 +163,17 @@ void Kubelet::take(const Value& pod, Step step) {
   world_.put("pods", std::move(changed));
 }
 
-void Kubelet::advance() {
+bool Kubelet::advance() {
+  bool changed = false;
   for (const Value& listed : world_.list("pods", {}))
     for (Value pod = listed; !pod.is_null();) {
       const Next next = next_of(pod);
       if (next.step == Step::none || next.at > world_.now()) break;
       take(pod, next.step);
+      changed = true;
       pod = world_.get("pods", model::namespace_of(pod), model::name_of(pod));
     }
+  return changed;
 }
 
 bool Kubelet::bind() {

@@ -33,8 +33,8 @@ class Kubelet {
 
   // When the next pod changes by itself; nullopt if none is to.
   std::optional<Instant> next_due() const;
-  // Brings every pod up to the present.
-  void advance();
+  // Brings every pod up to the present, bound ones only. True if anything changed.
+  bool advance();
   // Binds what is to be bound by now: the scheduler's part. True if it bound any.
   bool bind();
 

@@ -113,7 +113,7 @@ std::string Picture::pod_state(const Value& pod) const {
     state = short_name("replicasets.apps", owner["name"].as_string());
   } else if (kind == "StatefulSet" || kind == "DaemonSet") {
     const std::string hash(model::label_of(pod, "controller-revision-hash"));
-    state = hash;
+    state = hash.empty() ? owner["name"].str() : hash;
     for (const auto& [name, short_one] : revisions_)
       if (name == hash || name == owner["name"].str() + "-" + hash) state = short_one;
   }

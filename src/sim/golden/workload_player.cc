@@ -2,11 +2,13 @@
 #include "sim/golden/workload_player.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <utility>
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "control/daemonset/daemonset.h"
 #include "control/deployment/deployment.h"
 #include "control/replicaset/replicaset.h"
 #include "control/statefulset/statefulset.h"
@@ -48,6 +50,8 @@ class Game {
   bool work();
   void sync(Worker& worker);
   void dispatch(bool by_hand);
+  void announce(const Change& change);
+  bool announce_node();
   Value object_of(const Value& action) const;
   std::optional<Instant> next_delayed() const;
   std::optional<Instant> next_due() const;  // pods and actions
@@ -60,6 +64,7 @@ class Game {
   Kubelet kubelet_;
   Picture picture_;
   std::vector<Worker> workers_;  // in order of precedence
+  std::deque<Change> nodes_;     // of Node objects; they wait until there is nothing else to do
   Prng rng_{1};
   std::size_t next_action_ = 0;
   std::string error_;
@@ -78,18 +83,34 @@ Game::Game(const Value& scenario)
   add(std::make_unique<control::DeploymentController>());
   add(std::make_unique<control::ReplicaSetController>());
   add(std::make_unique<control::StatefulSetController>());
+  add(std::make_unique<control::DaemonSetController>());
   for (const Value& rule : scenario["rules"].elements()) kubelet_.add_rule(rule);
+}
+
+void Game::announce(const Change& change) {
+  for (Worker& worker : workers_)
+    for (const cluster::Watch& watch : worker.watches)
+      if (watch.resource == change.resource)
+        for (const cluster::Key& key : watch.keys(world_, change.before, change.after))
+          worker.queue.add(key);
 }
 
 void Game::dispatch(bool by_hand) {
   for (const Change& change : world_.take_changes()) {
     picture_.made(change, by_hand);
-    for (Worker& worker : workers_)
-      for (const cluster::Watch& watch : worker.watches)
-        if (watch.resource == change.resource)
-          for (const cluster::Key& key : watch.keys(world_, change.before, change.after))
-            worker.queue.add(key);
+    if (change.resource == "nodes")
+      nodes_.push_back(change);
+    else
+      announce(change);
   }
+}
+
+bool Game::announce_node() {
+  if (nodes_.empty()) return false;
+  const Change change = nodes_.front();
+  nodes_.pop_front();
+  announce(change);
+  return true;
 }
 
 void Game::sync(Worker& worker) {
@@ -133,8 +154,7 @@ void Game::settle() {
   for (int syncs = 0;; ++syncs) {
     if (syncs > kSyncsMax) return fail("the controllers do not come to rest");
     dispatch(false);
-    if (kubelet_.bind()) continue;
-    if (work()) continue;
+    if (kubelet_.bind() || work() || kubelet_.advance() || announce_node()) continue;
     if (!world_.collect_garbage()) return;
   }
 }
@@ -250,7 +270,7 @@ std::vector<Value> Game::play() {
                                                : at_seconds(last + (random ? 150 : 620));
   std::optional<Instant> t = kStart;
   bool first = true;
-  while (t && *t <= until && error_.empty()) {
+  while (t && *t < until && error_.empty()) {
     world_.set_now(*t);
     kubelet_.advance();
     dispatch(true);

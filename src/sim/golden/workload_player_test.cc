@@ -23,7 +23,7 @@ void expect_as_recorded(const std::string& name) {
     EXPECT_TRUE(result.passed) << name << " " << result.name << "\n" << result.difference;
 }
 
-TEST(WorkloadRecordings, DISABLED_Random) {
+TEST(WorkloadRecordings, Random) {
   expect_as_recorded("random.json");
 }
 TEST(WorkloadRecordings, Deployment) {
@@ -31,6 +31,9 @@ TEST(WorkloadRecordings, Deployment) {
 }
 TEST(WorkloadRecordings, StatefulSet) {
   expect_as_recorded("statefulset.json");
+}
+TEST(WorkloadRecordings, DaemonSet) {
+  expect_as_recorded("daemonset.json");
 }
 TEST(WorkloadRecordings, ReplicaSet) {
   expect_as_recorded("replicaset.json");

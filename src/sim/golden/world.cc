@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "model/meta.h"
 
 namespace keelson::sim::golden {
@@ -67,8 +68,11 @@ void set_defaults(std::string_view resource, Value& object) {
   fill(retention, "whenScaled", "Retain");
 }
 
-void count_template_generation(Value& object, std::int64_t generation) {
-  object.edit("metadata").edit("annotations").set(kTemplateGeneration, std::to_string(generation));
+// A new template of a DaemonSet counts in an annotation of its own.
+void count_template(const Value& before, Value& object) {
+  const std::int64_t count =
+      parse_int(model::annotation_of(before, kTemplateGeneration)).value_or(0) + 1;
+  object.edit("metadata").edit("annotations").set(kTemplateGeneration, std::to_string(count));
 }
 
 std::string quoted(std::string_view name) {
@@ -192,7 +196,7 @@ Result<Value> World::create(std::string_view resource, Value object) {
   meta.set("uid", uid);
   meta.set("creationTimestamp", to_rfc3339(now_));
   meta.set("generation", 1);
-  if (resource == "daemonsets.apps") count_template_generation(object, 1);
+  if (resource == "daemonsets.apps") count_template({}, object);
   set_defaults(resource, object);
   store(resource, object);
   return get(resource, model::namespace_of(object), name);
@@ -254,7 +258,7 @@ Result<Value> World::replace(std::string_view resource, const Value& was, Value 
   if (spec_changed || annotations_count)
     after.edit("metadata").set("generation", model::generation_of(before) + 1);
   if (resource == "daemonsets.apps" && after.at("spec.template") != before.at("spec.template"))
-    count_template_generation(after, model::generation_of(after));
+    count_template(before, after);
   if (after == before) return before;
   const cluster::Key key = key_of(after);
   store(resource, std::move(after));
