@@ -6,17 +6,6 @@
 namespace keelson::sched {
 namespace {
 
-bool drop(std::vector<PodPointer>& pods, const std::string& uid, PodPointer* dropped = nullptr) {
-  for (PodPointer& pod : pods) {
-    if (pod->uid != uid) continue;
-    if (dropped) *dropped = pod;
-    if (&pod != &pods.back()) pod = std::move(pods.back());
-    pods.pop_back();
-    return true;
-  }
-  return false;
-}
-
 std::string_view label_or(const Value& labels, std::string_view deprecated, std::string_view key) {
   const Value* value = labels.find(deprecated);
   return value ? value->as_string() : labels[key].as_string();
@@ -64,14 +53,16 @@ void NodeInfo::add_pod(PodPointer pod) {
     const auto it = std::lower_bound(ports_.begin(), ports_.end(), port);
     if (it == ports_.end() || *it != port) ports_.insert(it, port);
   }
-  if (pod->has_affinity) with_affinity_.push_back(pod);
-  if (!pod->required_anti_affinity.empty()) with_anti_affinity_.push_back(pod);
   pods_.push_back(std::move(pod));
 }
 
 bool NodeInfo::remove_pod(const std::string& uid) {
-  PodPointer pod;
-  if (!drop(pods_, uid, &pod)) return false;
+  const auto found = std::find_if(pods_.begin(), pods_.end(),
+                                  [&](const PodPointer& other) { return other->uid == uid; });
+  if (found == pods_.end()) return false;
+  const PodPointer pod = *found;
+  *found = pods_.back();
+  pods_.pop_back();
   requested_.add(pod->requested, -1);
   nonzero_cpu_ -= pod->nonzero_cpu;
   nonzero_memory_ -= pod->nonzero_memory;
@@ -79,8 +70,6 @@ bool NodeInfo::remove_pod(const std::string& uid) {
     const auto it = std::lower_bound(ports_.begin(), ports_.end(), port);
     if (it != ports_.end() && *it == port) ports_.erase(it);
   }
-  if (pod->has_affinity) drop(with_affinity_, uid);
-  if (!pod->required_anti_affinity.empty()) drop(with_anti_affinity_, uid);
   return true;
 }
 

@@ -25,6 +25,9 @@ class NodeInfo {
   bool has_node() const { return !node_.is_null(); }
 
   const std::string& name() const { return name_; }
+  // Given by the snapshot, never reused; small enough to index a table.
+  std::uint32_t id() const { return id_; }
+  void set_id(std::uint32_t id) { id_ = id; }
   const Value& labels() const { return labels_; }
   // The label's text, or null if the node has no such label.
   const Value* label(std::string_view key) const { return labels_.find(key); }
@@ -40,10 +43,6 @@ class NodeInfo {
   // False if there is no pod with this uid.
   bool remove_pod(const std::string& uid);
   const std::vector<PodPointer>& pods() const { return pods_; }
-  const std::vector<PodPointer>& pods_with_affinity() const { return with_affinity_; }
-  const std::vector<PodPointer>& pods_with_required_anti_affinity() const {
-    return with_anti_affinity_;
-  }
   const Resources& requested() const { return requested_; }
   std::int64_t nonzero_cpu() const { return nonzero_cpu_; }
   std::int64_t nonzero_memory() const { return nonzero_memory_; }
@@ -52,6 +51,7 @@ class NodeInfo {
 
  private:
   Value node_;
+  std::uint32_t id_ = 0;
   std::string name_;
   Value labels_;
   bool unschedulable_ = false;
@@ -60,7 +60,7 @@ class NodeInfo {
   std::vector<std::string> images_;
   std::string zone_key_;
 
-  std::vector<PodPointer> pods_, with_affinity_, with_anti_affinity_;
+  std::vector<PodPointer> pods_;
   Resources requested_;
   std::int64_t nonzero_cpu_ = 0, nonzero_memory_ = 0;
   std::vector<HostPort> ports_;  // sorted, each once

@@ -28,7 +28,22 @@ void parse_term(const PodInfo& info, const Value& term, std::int64_t weight,
   }
   parsed.selector = std::move(selector).value();
   parsed.namespace_selector = std::move(namespace_selector).value();
+  for (const std::string& name : parsed.namespaces) parsed.text += name + ",";
+  for (const auto* part : {&parsed.namespace_selector, &parsed.selector})
+    parsed.text += part->matches_nothing() ? "|!" : "|" + part->text();
+  parsed.text += "|" + parsed.topology_key + "|" + std::to_string(weight);
   out.push_back(std::move(parsed));
+}
+
+std::string group_of(const PodInfo& info) {
+  std::string group = info.namespace_ + (info.deleting ? "-" : "+");
+  for (const codec::Member& label : info.labels.members()) {
+    group += label.key();
+    group += '=';
+    group += label.value.as_string();
+    group += ',';
+  }
+  return group;
 }
 
 void parse_affinity(PodInfo& info, const Value& affinity, std::vector<AffinityTerm>& required,
@@ -82,6 +97,7 @@ PodPointer make_pod_info(const Value& pod) {
   info->priority = spec["priority"].as_int();
   info->started = model::time_of(pod["status"]["startTime"]);
   info->deleting = model::is_deleting(pod);
+  info->group = group_of(*info);
   compute_requests(*info);
   const Value& affinity = spec["affinity"];
   parse_affinity(*info, affinity["podAffinity"], info->required_affinity, info->preferred_affinity);

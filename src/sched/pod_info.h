@@ -21,6 +21,7 @@ struct AffinityTerm {
   model::LabelSelector selector;
   std::string topology_key;
   std::int64_t weight = 0;  // of a preferred term
+  std::string text;         // equal for equal terms
 };
 
 struct HostPort {
@@ -47,6 +48,8 @@ struct PodInfo {
 
   std::vector<HostPort> host_ports;  // of containers and sidecars
   std::vector<std::string> claims;   // names of PersistentVolumeClaims in its own namespace
+
+  std::string group;  // equal for pods that no selector can tell apart
 
   std::string key() const { return namespace_ + "/" + name; }
   const Value& spec() const { return pod["spec"]; }

@@ -7,8 +7,40 @@ namespace keelson::sched {
 
 NodeInfo& Snapshot::entry(const std::string& name) {
   auto& info = infos_[name];
-  if (!info) info = std::make_unique<NodeInfo>();
+  if (info) return *info;
+  info = std::make_unique<NodeInfo>();
+  info->set_id(static_cast<std::uint32_t>(by_id_.size()));
+  by_id_.push_back(info.get());
   return *info;
+}
+
+void Snapshot::drop_if_unused(Infos::iterator it) {
+  if (it->second->has_node() || !it->second->pods().empty()) return;
+  by_id_[it->second->id()] = nullptr;
+  infos_.erase(it);
+}
+
+const NodeInfo* Snapshot::node_by_id(std::uint32_t id) const {
+  const NodeInfo* info = by_id_[id];
+  return info && info->has_node() ? info : nullptr;
+}
+
+void Snapshot::count_pod(const PodPointer& pod, std::uint32_t node, int sign) {
+  const auto count = [&](auto& groups, const std::string& key, auto make) {
+    const auto it = groups.find(key);
+    auto& group = it != groups.end() ? it->second : groups.emplace(key, make()).first->second;
+    if ((group.nodes[node] += sign) == 0) group.nodes.erase(node);
+    if (group.nodes.empty()) groups.erase(key);
+  };
+  count(pod_groups_, pod->group, [&] { return PodGroup{pod, {}}; });
+  const auto count_terms = [&](TermKind kind, const std::vector<AffinityTerm>& terms) {
+    for (const AffinityTerm& term : terms)
+      count(term_groups_[kind], term.text, [&] { return TermGroup{term, {}}; });
+  };
+  count_terms(required_affinity, pod->required_affinity);
+  count_terms(required_anti_affinity, pod->required_anti_affinity);
+  count_terms(preferred_affinity, pod->preferred_affinity);
+  count_terms(preferred_anti_affinity, pod->preferred_anti_affinity);
 }
 
 void Snapshot::leave_zone(const NodeInfo& info) {
@@ -57,7 +89,7 @@ void Snapshot::remove_node(const std::string& name) {
   drop_images(*it->second);
   leave_zone(*it->second);
   it->second->clear_node();
-  if (it->second->pods().empty()) infos_.erase(it);
+  drop_if_unused(it);
   stale_ = true;
 }
 
@@ -66,7 +98,7 @@ void Snapshot::set_pod(PodPointer pod, const std::string& node) {
   NodeInfo& info = entry(node);
   for (const std::string& claim : pod->claims) ++claims_[pod->namespace_ + "/" + claim];
   pods_[pod->uid] = {pod, node};
-  if (pod->has_affinity) stale_ = true;
+  count_pod(pod, info.id(), 1);
   info.add_pod(std::move(pod));
 }
 
@@ -78,10 +110,10 @@ void Snapshot::remove_pod(const std::string& uid) {
     if (const auto use = claims_.find(pod.namespace_ + "/" + claim);
         use != claims_.end() && --use->second == 0)
       claims_.erase(use);
-  if (pod.has_affinity) stale_ = true;
   const auto info = infos_.find(it->second.node);
+  count_pod(it->second.pod, info->second->id(), -1);
   info->second->remove_pod(uid);
-  if (!info->second->has_node() && info->second->pods().empty()) infos_.erase(info);
+  drop_if_unused(info);
   pods_.erase(it);
 }
 
@@ -125,36 +157,16 @@ std::string Snapshot::nomination_of(const std::string& uid) const {
   return it == nominations_.end() ? std::string() : it->second;
 }
 
-void Snapshot::rebuild() const {
-  if (!stale_) return;
+const std::vector<const NodeInfo*>& Snapshot::nodes() const {
+  if (!stale_) return order_;
   stale_ = false;
   order_.clear();
-  with_affinity_.clear();
-  with_anti_affinity_.clear();
   std::size_t longest = 0;
   for (const Zone& zone : zones_) longest = std::max(longest, zone.nodes.size());
   for (std::size_t i = 0; i < longest; ++i)
     for (const Zone& zone : zones_)
       if (i < zone.nodes.size()) order_.push_back(infos_.find(zone.nodes[i])->second.get());
-  for (const NodeInfo* info : order_) {
-    if (!info->pods_with_affinity().empty()) with_affinity_.push_back(info);
-    if (!info->pods_with_required_anti_affinity().empty()) with_anti_affinity_.push_back(info);
-  }
-}
-
-const std::vector<const NodeInfo*>& Snapshot::nodes() const {
-  rebuild();
   return order_;
-}
-
-const std::vector<const NodeInfo*>& Snapshot::nodes_with_affinity() const {
-  rebuild();
-  return with_affinity_;
-}
-
-const std::vector<const NodeInfo*>& Snapshot::nodes_with_required_anti_affinity() const {
-  rebuild();
-  return with_anti_affinity_;
 }
 
 const NodeInfo* Snapshot::node(std::string_view name) const {

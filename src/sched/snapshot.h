@@ -9,6 +9,7 @@
 //   snapshot.nodes()  ->  a1, b1, a2
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,8 +42,33 @@ class Snapshot {
   std::string nomination_of(const std::string& uid) const;  // empty if there is none
 
   const std::vector<const NodeInfo*>& nodes() const;
-  const std::vector<const NodeInfo*>& nodes_with_affinity() const;
-  const std::vector<const NodeInfo*>& nodes_with_required_anti_affinity() const;
+  // The node of that id; null if it is gone or not known yet.
+  const NodeInfo* node_by_id(std::uint32_t id) const;
+  std::uint32_t ids_end() const { return static_cast<std::uint32_t>(by_id_.size()); }
+
+  // How many pods on each node, by id. Ids of nodes that are not known occur.
+  using NodeCounts = std::map<std::uint32_t, std::int64_t>;
+  // Pods that selectors cannot tell apart; counting goes over these, not over pods.
+  struct PodGroup {
+    PodPointer example;
+    NodeCounts nodes;
+  };
+  using PodGroups = std::map<std::string, PodGroup, std::less<>>;
+  const PodGroups& pod_groups() const { return pod_groups_; }
+  // Equal affinity terms of pods on nodes.
+  struct TermGroup {
+    AffinityTerm term;
+    NodeCounts nodes;
+  };
+  enum TermKind : std::uint8_t {
+    required_affinity,
+    required_anti_affinity,
+    preferred_affinity,
+    preferred_anti_affinity
+  };
+  using TermGroups = std::map<std::string, TermGroup, std::less<>>;
+  const TermGroups& term_groups(TermKind kind) const { return term_groups_[kind]; }
+
   const NodeInfo* node(std::string_view name) const;  // null if unknown
   // An image on nodes. Of nodes that disagree on its size the first one known is believed.
   struct Image {
@@ -62,13 +88,15 @@ class Snapshot {
     PodPointer pod;
     std::string node;
   };
+  using Infos = std::map<std::string, std::unique_ptr<NodeInfo>, std::less<>>;
   NodeInfo& entry(const std::string& name);
+  void drop_if_unused(Infos::iterator it);
   void leave_zone(const NodeInfo& info);
   void add_images(const NodeInfo& info);
   void drop_images(const NodeInfo& info);
-  void rebuild() const;
+  void count_pod(const PodPointer& pod, std::uint32_t node, int sign);
 
-  std::map<std::string, std::unique_ptr<NodeInfo>, std::less<>> infos_;
+  Infos infos_;
   std::vector<Zone> zones_;
   std::map<std::string, Placed, std::less<>> pods_;  // by uid
   std::map<std::string, Image, std::less<>> images_;
@@ -76,8 +104,12 @@ class Snapshot {
   std::map<std::string, std::vector<PodPointer>, std::less<>> nominated_;  // by node
   std::map<std::string, std::string, std::less<>> nominations_;            // uid to node
 
+  std::vector<NodeInfo*> by_id_;
+  PodGroups pod_groups_;
+  std::array<TermGroups, 4> term_groups_;
+
   mutable bool stale_ = false;
-  mutable std::vector<const NodeInfo*> order_, with_affinity_, with_anti_affinity_;
+  mutable std::vector<const NodeInfo*> order_;
 };
 
 }  // namespace keelson::sched

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
+#include <unordered_map>
 
 namespace keelson::sched {
 namespace {
@@ -12,33 +12,61 @@ namespace {
 // Weight of the required terms of existing pods in the score.
 constexpr std::int64_t kHardAffinityWeight = 1;
 
-// Topology key, then value, to a count or a score.
-using Topology =
-    std::map<std::string, std::map<std::string, std::int64_t, std::less<>>, std::less<>>;
+// Counts or scores by topology: for each key (few) by value (up to one per node). Values are the
+// nodes' own label texts, which outlive the attempt. Looked up, never listed in order.
+class Topology {
+ public:
+  void add(const NodeInfo& node, const std::string& key, std::int64_t amount) {
+    const Value* value = node.label(key);
+    if (value) values_of(key)[value->as_string()] += amount;
+  }
+  std::int64_t at(const NodeInfo& node, std::string_view key) const {
+    for (const Entry& entry : entries_)
+      if (entry.key == key) return entry.at(node);
+    return 0;
+  }
+  std::int64_t sum(const NodeInfo& node) const {
+    std::int64_t sum = 0;
+    for (const Entry& entry : entries_) sum += entry.at(node);
+    return sum;
+  }
+  bool any_positive(const NodeInfo& node) const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [&](const Entry& entry) { return entry.at(node) > 0; });
+  }
+  bool all_zero() const {
+    for (const Entry& entry : entries_)
+      for (const auto& [value, count] : entry.values)
+        if (count != 0) return false;
+    return true;
+  }
+  bool empty() const { return entries_.empty(); }
 
-void add(Topology& topology, const NodeInfo& node, const std::string& key, std::int64_t amount) {
-  const Value* value = node.label(key);
-  if (!value) return;
-  auto& values = topology[key];
-  const auto it = values.find(value->as_string());
-  if (it != values.end())
-    it->second += amount;
-  else
-    values.emplace(value->str(), amount);
-}
+ private:
+  using Values = std::unordered_map<std::string_view, std::int64_t>;
+  struct Entry {
+    std::string key;
+    Values values;
+    std::int64_t at(const NodeInfo& node) const {
+      const Value* value = node.label(key);
+      if (!value) return 0;
+      const auto it = values.find(value->as_string());
+      return it == values.end() ? 0 : it->second;
+    }
+  };
+  Values& values_of(const std::string& key) {
+    for (Entry& entry : entries_)
+      if (entry.key == key) return entry.values;
+    return entries_.emplace_back(Entry{key, {}}).values;
+  }
+  std::vector<Entry> entries_;
+};
 
-std::int64_t at(const Topology& topology, std::string_view key, std::string_view value) {
-  const auto values = topology.find(key);
-  if (values == topology.end()) return 0;
-  const auto it = values->second.find(value);
-  return it == values->second.end() ? 0 : it->second;
-}
-
-bool all_zero(const Topology& topology) {
-  for (const auto& [key, values] : topology)
-    for (const auto& [value, count] : values)
-      if (count != 0) return false;
-  return true;
+// Adds the amount for each pod of a group, on the nodes where they are.
+void add_group(Topology& topology, const Snapshot& snapshot, const Snapshot::NodeCounts& nodes,
+               const std::string& key, std::int64_t amount) {
+  for (const auto& [id, count] : nodes)
+    if (const NodeInfo* node = snapshot.node_by_id(id)) topology.add(*node, key, amount * count);
 }
 
 struct Filtering : State {
@@ -52,14 +80,11 @@ struct Filtering : State {
   void count(const Cycle& cycle, const PodInfo& other, const NodeInfo& node, std::int64_t sign) {
     for (const AffinityTerm& term : other.required_anti_affinity)
       if (term_matches(term, cycle.pod, namespace_labels))
-        add(repelling, node, term.topology_key, sign);
-    count_own(other, node, sign);
-  }
-  void count_own(const PodInfo& other, const NodeInfo& node, std::int64_t sign) {
+        repelling.add(node, term.topology_key, sign);
     if (matches_all_terms(affinity, other))
-      for (const AffinityTerm& term : affinity) add(affine, node, term.topology_key, sign);
+      for (const AffinityTerm& term : affinity) affine.add(node, term.topology_key, sign);
     for (const AffinityTerm& term : anti_affinity)
-      if (term_matches(term, other, Value())) add(repelled, node, term.topology_key, sign);
+      if (term_matches(term, other, Value())) repelled.add(node, term.topology_key, sign);
   }
 };
 
@@ -87,11 +112,23 @@ Value namespace_labels_of(const cluster::View& view, const PodInfo& pod) {
   return view.get("namespaces", {}, pod.namespace_)["metadata"]["labels"];
 }
 
-void score_terms(Topology& scores, const std::vector<AffinityTerm>& terms, const PodInfo& pod,
-                 const Value& namespace_labels, const NodeInfo& node, std::int64_t factor) {
-  for (const AffinityTerm& term : terms)
-    if (term_matches(term, pod, namespace_labels))
-      add(scores, node, term.topology_key, term.weight * factor);
+// The pod's own preferences: every group of pods that a term matches attracts or repels it.
+void score_own(const Cycle& cycle, const std::vector<AffinityTerm>& terms, std::int64_t sign,
+               Topology& scores) {
+  if (terms.empty()) return;
+  for (const auto& [key, group] : cycle.snapshot.pod_groups())
+    for (const AffinityTerm& term : terms)
+      if (term_matches(term, *group.example, Value()))
+        add_group(scores, cycle.snapshot, group.nodes, term.topology_key, sign * term.weight);
+}
+
+// The preferences of pods on nodes. `weight` 0: that of each term.
+void score_existing(const Cycle& cycle, Snapshot::TermKind kind, const Value& namespace_labels,
+                    std::int64_t sign, std::int64_t weight, Topology& scores) {
+  for (const auto& [key, group] : cycle.snapshot.term_groups(kind))
+    if (term_matches(group.term, cycle.pod, namespace_labels))
+      add_group(scores, cycle.snapshot, group.nodes, group.term.topology_key,
+                sign * (weight != 0 ? weight : group.term.weight));
 }
 
 }  // namespace
@@ -103,16 +140,22 @@ Status InterPodAffinity::pre_filter(const Cycle& cycle, PreFilter& out) const {
   state->affinity = with_namespaces(cycle.view, cycle.pod.required_affinity);
   state->anti_affinity = with_namespaces(cycle.view, cycle.pod.required_anti_affinity);
   state->namespace_labels = namespace_labels_of(cycle.view, cycle.pod);
-  for (const NodeInfo* node : cycle.snapshot.nodes_with_required_anti_affinity())
-    for (const PodPointer& other : node->pods_with_required_anti_affinity())
-      for (const AffinityTerm& term : other->required_anti_affinity)
-        if (term_matches(term, cycle.pod, state->namespace_labels))
-          add(state->repelling, *node, term.topology_key, 1);
+  const Snapshot& snapshot = cycle.snapshot;
+  for (const auto& [key, group] : snapshot.term_groups(Snapshot::required_anti_affinity))
+    if (term_matches(group.term, cycle.pod, state->namespace_labels))
+      add_group(state->repelling, snapshot, group.nodes, group.term.topology_key, 1);
   const bool own = !state->affinity.empty() || !state->anti_affinity.empty();
   if (!own && state->repelling.empty()) return Status::skip();
-  if (own)
-    for (const NodeInfo* node : cycle.snapshot.nodes())
-      for (const PodPointer& other : node->pods()) state->count_own(*other, *node, 1);
+  if (own) {
+    for (const auto& [key, group] : snapshot.pod_groups()) {
+      if (matches_all_terms(state->affinity, *group.example))
+        for (const AffinityTerm& term : state->affinity)
+          add_group(state->affine, snapshot, group.nodes, term.topology_key, 1);
+      for (const AffinityTerm& term : state->anti_affinity)
+        if (term_matches(term, *group.example, Value()))
+          add_group(state->repelled, snapshot, group.nodes, term.topology_key, 1);
+    }
+  }
   out.state = std::move(state);
   return {};
 }
@@ -130,26 +173,24 @@ void InterPodAffinity::pod_removed(const Cycle& cycle, State* state, const PodIn
 Status InterPodAffinity::filter(const Cycle& cycle, const State* state,
                                 const NodeInfo& node) const {
   const auto& counts = *static_cast<const Filtering*>(state);
-  const Status unmatched = Status::unresolvable("node(s) didn't match pod affinity rules");
-  bool near = true;
+  bool labelled = true, near = true;
   for (const AffinityTerm& term : counts.affinity) {
-    const Value* value = node.label(term.topology_key);
-    if (!value) return unmatched;
-    if (at(counts.affine, term.topology_key, value->as_string()) <= 0) near = false;
+    if (!node.label(term.topology_key))
+      labelled = false;
+    else if (counts.affine.at(node, term.topology_key) <= 0)
+      near = false;
   }
   // The first pod of a group that wants to be together may go anywhere.
-  if (!near && !(all_zero(counts.affine) && matches_all_terms(counts.affinity, cycle.pod)))
-    return unmatched;
-  for (const AffinityTerm& term : counts.anti_affinity) {
-    const Value* value = node.label(term.topology_key);
-    if (value && at(counts.repelled, term.topology_key, value->as_string()) > 0)
+  const auto first = [&] {
+    return counts.affine.all_zero() && matches_all_terms(counts.affinity, cycle.pod);
+  };
+  if (!labelled || (!near && !first()))
+    return Status::unresolvable("node(s) didn't match pod affinity rules");
+  for (const AffinityTerm& term : counts.anti_affinity)
+    if (counts.repelled.at(node, term.topology_key) > 0)
       return Status::unschedulable("node(s) didn't match pod anti-affinity rules");
-  }
-  for (const auto& [key, values] : counts.repelling) {
-    const Value* value = node.label(key);
-    if (value && at(counts.repelling, key, value->as_string()) > 0)
-      return Status::unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
-  }
+  if (counts.repelling.any_positive(node))
+    return Status::unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
   return {};
 }
 
@@ -158,34 +199,21 @@ Status InterPodAffinity::pre_score(const Cycle& cycle, std::span<const NodeInfo*
   const PodInfo& pod = cycle.pod;
   const auto affinity = with_namespaces(cycle.view, pod.preferred_affinity);
   const auto anti_affinity = with_namespaces(cycle.view, pod.preferred_anti_affinity);
-  const bool own = !affinity.empty() || !anti_affinity.empty();
-  const Value namespace_labels = namespace_labels_of(cycle.view, pod);
+  const Value labels = namespace_labels_of(cycle.view, pod);
   auto scoring = std::make_shared<Scoring>();
-  const auto& nodes = own ? cycle.snapshot.nodes() : cycle.snapshot.nodes_with_affinity();
-  for (const NodeInfo* node : nodes) {
-    for (const PodPointer& other : own ? node->pods() : node->pods_with_affinity()) {
-      score_terms(scoring->scores, affinity, *other, Value(), *node, 1);
-      score_terms(scoring->scores, anti_affinity, *other, Value(), *node, -1);
-      if (!other->has_affinity) continue;
-      for (const AffinityTerm& term : other->required_affinity)
-        if (term_matches(term, pod, namespace_labels))
-          add(scoring->scores, *node, term.topology_key, kHardAffinityWeight);
-      score_terms(scoring->scores, other->preferred_affinity, pod, namespace_labels, *node, 1);
-      score_terms(scoring->scores, other->preferred_anti_affinity, pod, namespace_labels, *node,
-                  -1);
-    }
-  }
+  Topology& scores = scoring->scores;
+  score_own(cycle, affinity, 1, scores);
+  score_own(cycle, anti_affinity, -1, scores);
+  score_existing(cycle, Snapshot::required_affinity, labels, 1, kHardAffinityWeight, scores);
+  score_existing(cycle, Snapshot::preferred_affinity, labels, 1, 0, scores);
+  score_existing(cycle, Snapshot::preferred_anti_affinity, labels, -1, 0, scores);
   if (scoring->scores.empty()) return Status::skip();
   state = std::move(scoring);
   return {};
 }
 
 std::int64_t InterPodAffinity::score(const Cycle&, const State* state, const NodeInfo& node) const {
-  std::int64_t sum = 0;
-  const Topology& scores = static_cast<const Scoring*>(state)->scores;
-  for (const auto& [key, values] : scores)
-    if (const Value* value = node.label(key)) sum += at(scores, key, value->as_string());
-  return sum;
+  return static_cast<const Scoring*>(state)->scores.sum(node);
 }
 
 void InterPodAffinity::normalize(const Cycle&, const State*, std::span<const NodeInfo* const>,

@@ -51,6 +51,7 @@ struct Hard : State {
 struct Soft : State {
   std::vector<SpreadConstraint> constraints;
   bool all_labels_needed = false;
+  std::vector<std::vector<std::int64_t>> by_node;  // per constraint: pods by id of node
   std::vector<Counts> counts;   // not of hostname, whose domain is the node itself
   std::vector<double> weights;  // more domains weigh more
   bool ignores(const NodeInfo& node) const {
@@ -89,13 +90,16 @@ Status PodTopologySpread::pre_filter(const Cycle& cycle, PreFilter& out) const {
   hard->fewest.resize(hard->constraints.size());
   for (const SpreadConstraint& constraint : hard->constraints)
     hard->selects_self.push_back(constraint.selects(cycle.pod.labels));
+  std::vector<std::vector<std::int64_t>> by_node;
+  for (const SpreadConstraint& constraint : hard->constraints)
+    by_node.push_back(constraint.count(cycle.snapshot, cycle.pod.namespace_));
   for (const NodeInfo* node : cycle.snapshot.nodes()) {
     if (!has_all_labels(*node, hard->constraints)) continue;
     for (std::size_t i = 0; i < hard->constraints.size(); ++i) {
       const SpreadConstraint& constraint = hard->constraints[i];
       if (!constraint.includes(cycle.pod, *hard->affinity, *node)) continue;
       count_of(hard->counts[i], node->label(constraint.topology_key)->as_string()) +=
-          constraint.count(*node, cycle.pod.namespace_);
+          by_node[i][node->id()];
     }
   }
   for (std::size_t i = 0; i < hard->constraints.size(); ++i)
@@ -164,6 +168,8 @@ Status PodTopologySpread::pre_score(const Cycle& cycle, std::span<const NodeInfo
     const std::size_t domains = host ? considered : soft->counts[i].size();
     soft->weights.push_back(std::log(static_cast<double>(domains + 2)));
   }
+  for (const SpreadConstraint& constraint : soft->constraints)
+    soft->by_node.push_back(constraint.count(cycle.snapshot, cycle.pod.namespace_));
   const RequiredNodeAffinity affinity(cycle.pod.spec());
   for (const NodeInfo* node : cycle.snapshot.nodes()) {
     if (soft->ignores(*node)) continue;
@@ -173,14 +179,14 @@ Status PodTopologySpread::pre_score(const Cycle& cycle, std::span<const NodeInfo
       const auto domain = soft->counts[i].find(value ? value->as_string() : std::string_view());
       if (domain == soft->counts[i].end() || !constraint.includes(cycle.pod, affinity, *node))
         continue;
-      domain->second += constraint.count(*node, cycle.pod.namespace_);
+      domain->second += soft->by_node[i][node->id()];
     }
   }
   state = std::move(soft);
   return {};
 }
 
-std::int64_t PodTopologySpread::score(const Cycle& cycle, const State* state,
+std::int64_t PodTopologySpread::score(const Cycle&, const State* state,
                                       const NodeInfo& node) const {
   const auto& soft = *static_cast<const Soft*>(state);
   if (soft.ignores(node)) return 0;
@@ -190,7 +196,7 @@ std::int64_t PodTopologySpread::score(const Cycle& cycle, const State* state,
     const Value* value = node.label(constraint.topology_key);
     if (!value) continue;
     const std::int64_t count = constraint.topology_key == kHostnameLabel
-                                   ? constraint.count(node, cycle.pod.namespace_)
+                                   ? soft.by_node[i][node.id()]
                                    : soft.counts[i].find(value->as_string())->second;
     sum +=
         static_cast<double>(count) * soft.weights[i] + static_cast<double>(constraint.skew_max - 1);

@@ -44,11 +44,16 @@ bool SpreadConstraint::selects(const Value& labels) const {
   return selector.matches(labels);
 }
 
-std::int64_t SpreadConstraint::count(const NodeInfo& node, std::string_view ns) const {
-  if (selects_everything()) return 0;
-  return std::count_if(node.pods().begin(), node.pods().end(), [&](const PodPointer& pod) {
-    return !pod->deleting && pod->namespace_ == ns && selects(pod->labels);
-  });
+std::vector<std::int64_t> SpreadConstraint::count(const Snapshot& snapshot,
+                                                  std::string_view ns) const {
+  std::vector<std::int64_t> counts(snapshot.ids_end(), 0);
+  if (selects_everything()) return counts;
+  for (const auto& [key, group] : snapshot.pod_groups()) {
+    const PodInfo& pod = *group.example;
+    if (pod.deleting || pod.namespace_ != ns || !selects(pod.labels)) continue;
+    for (const auto& [id, count] : group.nodes) counts[id] += count;
+  }
+  return counts;
 }
 
 bool SpreadConstraint::includes(const PodInfo& pod, const RequiredNodeAffinity& affinity,

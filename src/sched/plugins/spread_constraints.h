@@ -9,6 +9,7 @@
 #include "model/selector.h"
 #include "sched/node_selector.h"
 #include "sched/pod_info.h"
+#include "sched/snapshot.h"
 
 namespace keelson::sched {
 
@@ -26,9 +27,9 @@ struct SpreadConstraint {
 
   bool selects(const Value& labels) const;
   bool selects_everything() const { return equal_labels.empty() && selector.matches_everything(); }
-  // How many pods of the namespace on the node it selects; those being deleted don't count, and a
-  // constraint that selects everything counts none.
-  std::int64_t count(const NodeInfo& node, std::string_view ns) const;
+  // How many pods of the namespace it selects on each node, by id; those being deleted don't
+  // count, and a constraint that selects everything counts none.
+  std::vector<std::int64_t> count(const Snapshot& snapshot, std::string_view ns) const;
   // Whether the node takes part at all.
   bool includes(const PodInfo& pod, const RequiredNodeAffinity& affinity,
                 const NodeInfo& node) const;
