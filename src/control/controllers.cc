@@ -2,6 +2,7 @@
 
 #include "control/autoscale/hpa.h"
 #include "control/deployment/deployment.h"
+#include "control/endpointslice/endpointslice.h"
 #include "control/replicaset/replicaset.h"
 #include "sched/scheduler.h"
 
@@ -13,6 +14,7 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<DeploymentController>());
   all.push_back(std::make_unique<ReplicaSetController>());
   all.push_back(std::make_unique<sched::Scheduler>());
+  all.push_back(std::make_unique<EndpointSliceController>());
   if (needs.metrics != nullptr) all.push_back(std::make_unique<HpaController>(*needs.metrics));
   return all;
 }
