@@ -81,24 +81,29 @@ bool router_accepts(std::string_view accept) {
   return false;
 }
 
-Error refused_by_router() {
-  Error error{Reason::not_acceptable,
-              "406: Not Acceptable\n\nAvailable representations: " + std::string(kAll)};
+constexpr std::string_view kFrames =
+    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+
+Error refused_by_router(Target target) {
+  std::string all(kAll);
+  if (target == Target::list || target == Target::watch) all += ", " + std::string(kFrames);
+  Error error{Reason::not_acceptable, "406: Not Acceptable\n\nAvailable representations: " + all};
   error.details = true;
   return error;
 }
 
-Error refused_by_encoder() {
-  return {Reason::not_acceptable,
-          "only the following media types are accepted: " + std::string(kAll)};
+Error refused_by_encoder(Target target) {
+  return {Reason::not_acceptable, "only the following media types are accepted: " +
+                                      std::string(target == Target::watch ? kFrames : kAll)};
 }
 
 // False if the clause asks for a transformation that does not exist.
-bool take_form(const Clause& clause, Wire wire, Transforms transforms, registry::Form& form) {
+bool take_form(const Clause& clause, Wire wire, Target target, registry::Form& form) {
+  if (target == Target::watch && wire == Wire::yaml) return false;
   const std::string_view as = clause.parameter("as");
   if (as.empty()) return true;
   const std::string_view version = clause.parameter("v");
-  if (transforms == Transforms::none || clause.parameter("g") != "meta.k8s.io") return false;
+  if (target == Target::document || clause.parameter("g") != "meta.k8s.io") return false;
   if (version != "v1" && version != "v1beta1") return false;
   if (as == "Table" && wire != Wire::protobuf) {
     form.kind = registry::Form::Kind::table;
@@ -122,16 +127,16 @@ std::string_view media_type(Wire wire) {
   return "";
 }
 
-Result<Negotiated> negotiate(std::string_view accept, Transforms transforms) {
+Result<Negotiated> negotiate(std::string_view accept, Target target) {
   if (accept.empty() || accept == "*/*" || accept == "application/json") return Negotiated{};
-  if (!router_accepts(accept)) return refused_by_router();
+  if (!router_accepts(accept)) return refused_by_router(target);
   for (const Clause& clause : parse_accept(accept)) {
     for (const Wire wire : kWires) {
       Negotiated result{wire, {}};
-      if (names(clause, wire) && take_form(clause, wire, transforms, result.form)) return result;
+      if (names(clause, wire) && take_form(clause, wire, target, result.form)) return result;
     }
   }
-  return refused_by_encoder();
+  return refused_by_encoder(target);
 }
 
 Wire negotiate_error(std::string_view accept) {
@@ -153,7 +158,7 @@ Result<bool> negotiate_aggregated(std::string_view accept) {
     if (as.empty() && (json || names(clause, Wire::yaml) || names(clause, Wire::protobuf)))
       return false;
   }
-  return refused_by_encoder();
+  return refused_by_encoder(Target::document);
 }
 
 Result<Wire> body_wire(std::string_view content_type) {

@@ -20,21 +20,23 @@ struct Negotiated {
   registry::Form form;
 };
 
-enum class Transforms : std::uint8_t {
-  none,     // of documents such as discovery
-  objects,  // Table and PartialObjectMetadata(List)
+// What is being asked for decides what can be agreed on.
+enum class Target : std::uint8_t {
+  document,  // discovery, reviews: no other forms than the thing itself
+  object,    // Table and PartialObjectMetadata too
+  list,      // likewise, PartialObjectMetadataList
+  watch,     // frames: JSON or protobuf
 };
 
 // Error: not_acceptable in one of the original's two wordings.
-Result<Negotiated> negotiate(std::string_view accept, Transforms transforms);
+Result<Negotiated> negotiate(std::string_view accept, Target target);
 // For an error answer: what could be agreed on, else JSON.
 Wire negotiate_error(std::string_view accept);
 // Whether the client takes aggregated discovery (APIGroupDiscoveryList, v2) first; not_acceptable
 // if it takes nothing that is served.
 Result<bool> negotiate_aggregated(std::string_view accept);
 
-// The media type of a request's body: nullopt if it is none of the three.
-// An empty one is JSON.
+// The media type of a request's body; an empty one is JSON. Error: unsupported_media_type.
 Result<Wire> body_wire(std::string_view content_type);
 
 }  // namespace keelson::api
