@@ -13,6 +13,8 @@ namespace keelson::api {
 namespace {
 
 constexpr Wire kWires[] = {Wire::json, Wire::yaml, Wire::protobuf};
+// Clients that prefer protobuf name JSON second, and get it.
+constexpr bool kProtobufServed = false;
 constexpr std::string_view kAll =
     "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
@@ -132,6 +134,7 @@ Result<Negotiated> negotiate(std::string_view accept, Target target) {
   if (!router_accepts(accept)) return refused_by_router(target);
   for (const Clause& clause : parse_accept(accept)) {
     for (const Wire wire : kWires) {
+      if (wire == Wire::protobuf && !kProtobufServed) continue;
       Negotiated result{wire, {}};
       if (names(clause, wire) && take_form(clause, wire, target, result.form)) return result;
     }

@@ -1,0 +1,202 @@
+// Scalars that are structs in Go (quantities, times, int-or-string) are definitions of their own
+// and are referred to; all other scalars stand in place.
+#include "api/openapi_schema.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace keelson::api {
+namespace {
+
+using codec::Scalar;
+using codec::Shape;
+
+constexpr std::string_view kMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.";
+
+Value typed(std::string_view type, std::string_view format = {}) {
+  Value schema = Value::object({{"type", type}});
+  if (!format.empty()) schema.set("format", format);
+  return schema;
+}
+
+Value zero_of(Scalar scalar) {
+  switch (scalar) {
+    case Scalar::boolean: return false;
+    case Scalar::int32:
+    case Scalar::int64:
+    case Scalar::float64: return 0;
+    case Scalar::string: return "";
+    default: return {};
+  }
+}
+
+Value texts(std::vector<std::string> list) {
+  Value array = Value::array();
+  for (std::string& text : list) array.push_back(std::move(text));
+  return array;
+}
+
+void add_merging(Value& schema, const codec::Use& use) {
+  const Shape shape = use.type->shape;
+  if (shape == Shape::list && use.list_type != codec::ListType::atomic) {
+    const bool map = use.list_type == codec::ListType::map;
+    schema.set("x-kubernetes-list-type", map ? "map" : "set");
+    if (map) schema.set("x-kubernetes-list-map-keys", texts(use.list_keys));
+  } else if (shape == Shape::list && use.atomic) {
+    schema.set("x-kubernetes-list-type", "atomic");
+  } else if (use.atomic) {
+    schema.set("x-kubernetes-map-type", "atomic");
+  }
+  if (!use.merge_key.empty()) schema.set("x-kubernetes-patch-merge-key", use.merge_key);
+  std::string strategy;
+  if (use.patch_retain_keys) strategy = "retainKeys";
+  if (use.patch_merge) strategy = strategy.empty() ? "merge" : "merge,retainKeys";
+  if (use.patch_replace) strategy = "replace";
+  if (!strategy.empty()) schema.set("x-kubernetes-patch-strategy", strategy);
+}
+
+}  // namespace
+
+Value SchemaWriter::reference_to(const std::string& name) const {
+  return Value::object({{"$ref", (v3_ ? "#/components/schemas/" : "#/definitions/") + name}});
+}
+
+Value* SchemaWriter::find(const std::string& name) {
+  const auto found = schemas_.find(name);
+  return found == schemas_.end() ? nullptr : &found->second;
+}
+
+Value SchemaWriter::schemas() const {
+  Value all = Value::object();
+  for (const auto& [name, schema] : schemas_) all.set(name, schema);
+  return all;
+}
+
+Value SchemaWriter::wrap(const std::string& name, bool with_default) const {
+  if (!v3_) return reference_to(name);
+  Value schema = Value::object({{"allOf", Value::array({reference_to(name)})}});
+  if (with_default) schema.set("default", Value::object());
+  return schema;
+}
+
+std::string SchemaWriter::scalar_definition(Scalar scalar) {
+  std::string name;
+  Value schema;
+  switch (scalar) {
+    case Scalar::quantity:
+      name = "io.k8s.apimachinery.pkg.api.resource.Quantity";
+      schema = v3_ ? Value::object({{"oneOf", Value::array({typed("string"), typed("number")})}})
+                   : typed("string");
+      break;
+    case Scalar::time:
+      name = std::string(kMeta) + "Time";
+      schema = typed("string", "date-time");
+      break;
+    case Scalar::micro_time:
+      name = std::string(kMeta) + "MicroTime";
+      schema = typed("string", "date-time");
+      break;
+    case Scalar::duration:
+      name = std::string(kMeta) + "Duration";
+      schema = typed("string");
+      break;
+    case Scalar::int_or_string:
+      name = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
+      schema = v3_ ? Value::object({{"format", "int-or-string"},
+                                    {"oneOf", Value::array({typed("integer"), typed("string")})}})
+                   : typed("string", "int-or-string");
+      break;
+    default: return "";
+  }
+  if (!has(name)) add(name, std::move(schema));
+  return name;
+}
+
+Value SchemaWriter::scalar(const codec::Type& type) {
+  Value schema;
+  switch (type.scalar) {
+    case Scalar::boolean: schema = typed("boolean"); break;
+    case Scalar::int32: schema = typed("integer", "int32"); break;
+    case Scalar::int64: schema = typed("integer", "int64"); break;
+    case Scalar::float64: schema = typed("number", "double"); break;
+    case Scalar::bytes: schema = typed("string", "byte"); break;
+    default: schema = typed("string"); break;
+  }
+  if (v3_ && !type.enumeration.empty()) {
+    std::vector<std::string> values = type.enumeration;
+    for (std::string& value : values)
+      if (value == "\"\"") value.clear();
+    std::sort(values.begin(), values.end());
+    schema.set("enum", texts(std::move(values)));
+  }
+  return schema;
+}
+
+Value SchemaWriter::use(const codec::Use& use, bool element, bool pointer, bool zero_default) {
+  const codec::Type& type = *use.type;
+  Value schema;
+  switch (type.shape) {
+    case Shape::scalar: {
+      const std::string name = scalar_definition(type.scalar);
+      if (!name.empty()) {
+        schema = element ? reference_to(name) : wrap(name, false);
+        break;
+      }
+      schema = scalar(type);
+      const Value zero = zero_of(type.scalar);
+      if (v3_ && zero_default && !pointer && !zero.is_null()) schema.set("default", zero);
+      break;
+    }
+    case Shape::structure:
+      define(type);
+      schema = wrap(type.name, !pointer);
+      break;
+    case Shape::list:
+      schema = typed("array");
+      schema.set("items", this->use(type.element, true, false, true));
+      break;
+    case Shape::map:
+      schema = typed("object");
+      schema.set("additionalProperties", this->use(type.element, true, false, true));
+      break;
+    case Shape::any:
+      if (type.name.empty()) {
+        schema = typed("object");
+      } else {
+        if (!has(type.name)) add(type.name, typed("object"));
+        schema = wrap(type.name, false);
+      }
+      break;
+  }
+  add_merging(schema, use);
+  return schema;
+}
+
+Value SchemaWriter::reference(const codec::Type& type) {
+  define(type);
+  return reference_to(type.name);
+}
+
+void SchemaWriter::define(const codec::Type& type) {
+  if (has(type.name)) return;
+  add(type.name, typed("object"));  // before its fields: types may contain themselves
+  Value properties = Value::object();
+  Value required = Value::array();
+  if (type.has_kind) {
+    properties.set("apiVersion", typed("string"));
+    properties.set("kind", typed("string"));
+  }
+  for (const codec::Field& field : type.fields) {
+    if (type.has_kind && (field.name == "kind" || field.name == "apiVersion")) continue;
+    Value schema = use(field, false, field.pointer, field.required || field.keep_empty);
+    if (v3_ && !field.default_value.is_null()) schema.set("default", field.default_value);
+    properties.set(field.name, std::move(schema));
+    if (field.required) required.push_back(field.name);
+  }
+  Value schema = typed("object");
+  if (!properties.empty()) schema.set("properties", std::move(properties));
+  if (!required.empty()) schema.set("required", std::move(required));
+  add(type.name, std::move(schema));
+}
+
+}  // namespace keelson::api

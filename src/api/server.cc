@@ -1,0 +1,159 @@
+// The way of every request: decode the path, authenticate, read what is asked, impersonate,
+// authorize, dispatch; in this order, as in kube-apiserver's handler chain.
+#include "api/server.h"
+
+#include <utility>
+
+#include "api/server_state.h"
+#include "base/check.h"
+#include "base/text.h"
+
+namespace keelson::api {
+
+Error not_found_path() {
+  Error error{Reason::not_found, "the server could not find the requested resource"};
+  error.details = true;
+  return error;
+}
+
+Error method_not_allowed() {
+  Error error{Reason::method_not_allowed,
+              "the server does not allow this method on the requested resource"};
+  error.details = true;
+  return error;
+}
+
+void Exchange::answer(HttpResponse response) {
+  if (metrics != nullptr && info.is_resource) {
+    const bool long_running = info.verb == "watch" || info.subresource == "exec" ||
+                              info.subresource == "attach" || info.subresource == "log" ||
+                              info.subresource == "portforward";
+    metrics->count(
+        {info.verb, info.group, info.version, info.resource, info.subresource, response.code},
+        Duration(), long_running);
+  }
+  responder->respond(std::move(response));
+}
+
+void Exchange::fail(const Error& error) {
+  const Wire wire = negotiate_error(request.headers.get("accept"));
+  Format plain = format;
+  plain.wire = wire;
+  answer(encode_error(error, plain));
+}
+
+Server::State::State(ServerParts p) : parts(std::move(p)) {}
+
+void Server::State::when_durable(std::int64_t revision, std::function<void()> call) {
+  if (revision > 0 && parts.when_durable) {
+    parts.when_durable(revision, std::move(call));
+  } else {
+    call();
+  }
+}
+
+namespace {
+
+Access access_of(const RequestInfo& info) {
+  Access access{info.verb};
+  if (!info.is_resource) {
+    access.path = info.path;
+    return access;
+  }
+  access.group = info.group;
+  access.version = info.version;
+  access.resource = info.resource;
+  access.subresource = info.subresource;
+  access.namespace_ = info.namespace_;
+  access.name = info.name;
+  return access;
+}
+
+}  // namespace
+
+void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
+  auto exchange = std::make_shared<Exchange>();
+  exchange->request = std::move(request);
+  exchange->responder = std::move(responder);
+  exchange->metrics = &metrics;
+  exchange->started = parts.loop.now();
+  const HttpRequest& asked = exchange->request;
+  auto path = percent_decode(asked.path);
+  if (!path) return exchange->answer(plain_text(400, "400 Bad Request"));
+  exchange->query = Query(asked.query);
+  exchange->format = format_of(asked, Wire::json);
+  auto identity = parts.access.identify(asked);
+  auto info = request_info_of(asked.method, std::move(*path), exchange->query);
+  if (!info.ok()) {
+    return exchange->answer(
+        plain_text(500, "Internal Server Error: " + quote(asked.path) +
+                            ": failed to create RequestInfo: " + info.error().message + "\n"));
+  }
+  exchange->info = std::move(info).value();
+  if (!identity.ok()) return exchange->fail(identity.error());
+  if (asked.body_too_large) {
+    return exchange->fail(
+        {Reason::request_entity_too_large, "Request entity too large: limit is 3145728"});
+  }
+  identity = parts.access.impersonate(asked, *identity);
+  if (!identity.ok()) return exchange->fail(identity.error());
+  exchange->identity = std::move(identity).value();
+  const Access access = access_of(exchange->info);
+  const Verdict verdict = parts.access.authorize(exchange->identity, access);
+  if (!verdict.allowed)
+    return exchange->fail(forbidden_error(exchange->identity, access, verdict.reason));
+  if (exchange->info.is_resource) {
+    serve_resource(exchange);
+  } else {
+    serve_path(exchange);
+  }
+}
+
+Server::Server(ServerParts parts) : state_(std::make_shared<State>(std::move(parts))) {
+  State& state = *state_;
+  const std::weak_ptr<State> weak = state_;
+  state.http = std::make_unique<HttpServer>(
+      state.parts.loop, state.parts.sockets,
+      [weak](HttpRequest request, std::shared_ptr<Responder> responder) {
+        if (const auto self = weak.lock()) self->handle(std::move(request), std::move(responder));
+      });
+}
+
+Server::~Server() {
+  // Connections end while everything that their handlers refer to still stands.
+  state_->http.reset();
+}
+
+void Server::add_group(ComputedGroup group) {
+  state_->computed.push_back(std::move(group));
+  ++state_->computed_generation;
+}
+
+Result<int> Server::listen(const std::string& address, int port,
+                           std::shared_ptr<const TlsContext> context) {
+  TRY(const int chosen, state_->http->listen(address, port, std::move(context)));
+  if (state_->public_address.empty())
+    state_->public_address =
+        (address.empty() ? "127.0.0.1" : address) + ":" + std::to_string(chosen);
+  return chosen;
+}
+
+void Server::set_public_address(std::string address) {
+  state_->public_address = std::move(address);
+}
+
+void Server::replace_tls(std::shared_ptr<const TlsContext> context) {
+  state_->http->replace_tls(std::move(context));
+}
+
+void Server::stop(Duration limit, std::function<void()> done) {
+  state_->stopping = true;
+  end_watches(*state_->watches);
+  state_->http->stop(limit, std::move(done));
+}
+
+void Server::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
+  state_->handle(std::move(request), std::move(responder));
+}
+
+}  // namespace keelson::api

@@ -1,0 +1,78 @@
+// What the parts of the API server share, and Exchange: one request on its way through them.
+// Internal to the server.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/discovery.h"
+#include "api/encode.h"
+#include "api/request_info.h"
+#include "api/server.h"
+#include "api/server_metrics.h"
+#include "api/watch_body.h"
+
+namespace keelson::api {
+
+// One request: what was asked, by whom, and where the answer goes. Kept alive by whoever still has
+// to answer.
+struct Exchange {
+  HttpRequest request;
+  std::shared_ptr<Responder> responder;
+  Query query;
+  RequestInfo info;
+  Identity identity;
+  Format format;
+  Instant started;
+  ServerMetrics* metrics = nullptr;
+
+  void answer(HttpResponse response);
+  void fail(const Error& error);
+};
+using ExchangePtr = std::shared_ptr<Exchange>;
+
+// The documents of discovery and OpenAPI, as text, for what is served at one moment.
+struct Documents {
+  std::int64_t generation = -1;
+  std::vector<DiscoveredGroup> groups;
+  std::map<std::string, std::string> texts;  // by path, made on first use
+};
+
+struct Server::State : std::enable_shared_from_this<State> {
+  explicit State(ServerParts p);
+
+  ServerParts parts;
+  std::vector<ComputedGroup> computed;
+  std::int64_t computed_generation = 0;
+  std::string public_address;
+  std::shared_ptr<WatchSwitch> watches = make_watch_switch();
+  ServerMetrics metrics;
+  Documents documents;
+  bool stopping = false;
+  std::unique_ptr<HttpServer> http;  // last: its end must find the rest still there
+
+  void handle(HttpRequest request, std::shared_ptr<Responder> responder);
+  void serve_path(const ExchangePtr& exchange);
+  void serve_discovery(const ExchangePtr& exchange);
+  void serve_openapi(const ExchangePtr& exchange);
+  void serve_health(const ExchangePtr& exchange);
+  void serve_resource(const ExchangePtr& exchange);
+  void serve_computed(const ExchangePtr& exchange, const ComputedResource& resource,
+                      const ComputedGroup& group);
+  void serve_watch(const ExchangePtr& exchange, const registry::Request& request);
+  // The pod's log, exec, attach, port-forward and proxies.
+  void serve_connection(const ExchangePtr& exchange, const model::Resource& resource);
+
+  const Documents& current_documents();
+  const std::string& document(const std::string& key, const std::function<Value()>& make);
+  // Runs the call once this revision is durable.
+  void when_durable(std::int64_t revision, std::function<void()> call);
+};
+
+Error not_found_path();  // "the server could not find the requested resource"
+Error method_not_allowed();
+
+}  // namespace keelson::api
