@@ -89,8 +89,10 @@ Plan NodePoolController::reconcile(const cluster::Sync& sync) {
   Plan plan;
   std::map<std::string, std::vector<Value>> present;
   for (const Value& node : sync.view.list("nodes")) {
+    // Nodes that somebody made by hand are theirs, whatever their labels.
     const std::string pool(model::label_of(node, kPoolLabel));
-    if (!pool.empty()) present[pool].push_back(node);
+    if (!pool.empty() && node["spec"]["providerID"].as_string().starts_with("keelson://"))
+      present[pool].push_back(node);
   }
   for (auto& [name, wanted] : pools) {
     auto& nodes = present[name];
