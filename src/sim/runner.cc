@@ -170,13 +170,12 @@ class Run {
           decide(false);
         return;
       case When::until:
-        if (!holds)
+      case When::always:
+        s.begun = s.begun || holds;
+        if ((s.begun && !holds) || (due && !s.begun))
           decide(false);
         else if (due)
           decide(true);
-        return;
-      case When::always:
-        if (!holds) decide(false);
         return;
       case When::never:
         if (!holds)
@@ -196,7 +195,7 @@ class Run {
                      .revisions = world_.revision().number};
     for (const Standing& s : standings_) {
       const bool forever =
-          s.expectation->when == When::always || s.expectation->when == When::never;
+          s.expectation->when == When::never || (s.expectation->when == When::always && s.begun);
       result.verdicts.push_back(
           {s.expectation->line, s.expectation->text, s.decided ? s.holds : forever, s.detail});
     }
