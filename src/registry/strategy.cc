@@ -1,0 +1,506 @@
+#include "registry/strategy.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "model/meta.h"
+#include "model/quantity.h"
+
+namespace keelson::registry {
+
+using model::Quantity;
+
+namespace {
+
+constexpr std::string_view kSpec = "spec";
+
+bool same(const Value& a, const Value& b, std::string_view path) {
+  return a.at(path) == b.at(path);
+}
+
+void set_or_erase(Value& object, std::string_view key, const Value& value) {
+  if (value.is_null())
+    object.erase(key);
+  else
+    object.set(key, value);
+}
+
+// --- pods ---
+
+bool pod_spec_changed(const Value& a, const Value& b) {
+  return !same(a, b, kSpec);
+}
+
+void create_pod(Change& change) {
+  Value& pod = change.object;
+  pod.set("status", Value::object({{"phase", "Pending"}, {"qosClass", pod_quality(pod)}}));
+  if (!pod.at("spec.schedulingGates").empty())
+    pod.edit_path("status.conditions")
+        .push_back(
+            Value::object({{"type", "PodScheduled"},
+                           {"status", "False"},
+                           {"reason", "SchedulingGated"},
+                           {"message", "Scheduling is blocked due to non-empty scheduling gates"},
+                           {"lastProbeTime", nullptr},
+                           {"lastTransitionTime", nullptr},
+                           {"observedGeneration", 1}}));
+}
+
+void update_pod_status(Change& change) {
+  Value& pod = change.object;
+  Value& meta = pod.edit("metadata");
+  set_or_erase(meta, "ownerReferences", change.old["metadata"]["ownerReferences"]);
+  if (!pod["status"].has("qosClass") && change.old["status"].has("qosClass"))
+    pod.edit("status").set("qosClass", change.old["status"]["qosClass"]);
+}
+
+// --- namespaces ---
+
+void create_namespace(Change& change) {
+  change.object.set("status", Value::object({{"phase", "Active"}}));
+  Value& finalizers = change.object.edit("spec").edit("finalizers");
+  for (const Value& one : finalizers.elements())
+    if (one.as_string() == "kubernetes") return;
+  finalizers.push_back("kubernetes");
+}
+
+void update_namespace(Change& change) {
+  Value& object = change.object;
+  const Value& finalizers = change.old["spec"]["finalizers"];
+  if (finalizers.is_null() && !object["spec"].is_object()) return;
+  set_or_erase(object.edit("spec"), "finalizers", finalizers);
+}
+
+// --- volumes ---
+
+void create_volume(Change& change) {
+  change.object.set("status", Value::object({{"phase", "Pending"},
+                                             {"lastPhaseTransitionTime", to_rfc3339(change.now)}}));
+}
+
+void update_volume_status(Change& change) {
+  constexpr std::string_view kTime = "lastPhaseTransitionTime";
+  const Value before = change.old["status"];
+  Value& after = change.object.edit("status");
+  if (before["phase"] == after["phase"]) {
+    if (!after.has(kTime) && before.has(kTime)) after.set(kTime, before[kTime]);
+  } else if (!after.has(kTime) || after[kTime] == before[kTime]) {
+    after.set(kTime, to_rfc3339(change.now));
+  }
+}
+
+// dataSource and dataSourceRef say the same thing unless a namespace or a foreign group is named.
+void normalise_claim_sources(Change& change) {
+  Value& spec = change.object.edit("spec");
+  const Value source = spec["dataSource"], reference = spec["dataSourceRef"];
+  const auto is_core_kind = [](const Value& ref) {
+    const std::string_view kind = ref["kind"].as_string(), group = ref["apiGroup"].as_string();
+    return (kind == "PersistentVolumeClaim" && group.empty()) ||
+           (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io");
+  };
+  // Arbitrary sources are dropped silently from dataSource, as they always were.
+  if (!source.is_null() && reference.is_null()) {
+    const bool was_there = change.old["spec"].has("dataSource");
+    if (!is_core_kind(source) && !was_there) {
+      spec.erase("dataSource");
+      return;
+    }
+    spec.set("dataSourceRef", source);
+  } else if (source.is_null() && !reference.is_null() && !reference.has("namespace")) {
+    if (is_core_kind(reference)) spec.set("dataSource", reference);
+  }
+}
+
+// --- others ---
+
+void create_limit_range(Change& change) {
+  Value& meta = change.object.edit("metadata");
+  if (meta["name"].as_string().empty() && meta["generateName"].as_string().empty())
+    meta.set("name", change.rng.uuid());
+}
+
+void update_secret(Change& change) {
+  // The type is immutable; leaving it out keeps it.
+  if (change.object["type"].as_string().empty() && change.old.has("type"))
+    change.object.set("type", change.old["type"]);
+}
+
+void set_requester(Change& change) {
+  Value& spec = change.object.edit("spec");
+  const Identity& who = change.identity;
+  for (std::string_view key : {"username", "uid", "groups", "extra"}) spec.erase(key);
+  if (!who.user.empty()) spec.set("username", who.user);
+  if (!who.uid.empty()) spec.set("uid", who.uid);
+  for (const std::string& group : who.groups) spec.edit("groups").push_back(group);
+  for (const auto& [key, values] : who.extra) {
+    Value list = Value::array();
+    for (const std::string& value : values) list.push_back(value);
+    spec.edit("extra").set(key, std::move(list));
+  }
+}
+
+void keep_spec(Change& change) {
+  set_or_erase(change.object, kSpec, change.old[kSpec]);
+}
+
+// Times of certificate conditions; approvals and denials stay as they were.
+void stamp_conditions(Change& change) {
+  Value& conditions = change.object.edit("status").edit("conditions");
+  if (conditions.is_null()) return;
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    Value& one = conditions.edit(i);
+    if (!one.has("lastUpdateTime")) one.set("lastUpdateTime", to_rfc3339(change.now));
+    if (one.has("lastTransitionTime")) continue;
+    Value time = to_rfc3339(change.now);
+    for (const Value& old : change.old["status"]["conditions"].elements())
+      if (old["type"] == one["type"] && old["status"] == one["status"] &&
+          old.has("lastTransitionTime"))
+        time = old["lastTransitionTime"];
+    one.set("lastTransitionTime", std::move(time));
+  }
+}
+
+void keep_decisions(Change& change) {
+  keep_spec(change);
+  for (const Value& old : change.old["status"]["conditions"].elements()) {
+    const std::string_view type = old["type"].as_string();
+    if (type != "Approved" && type != "Denied") continue;
+    Value& conditions = change.object.edit("status").edit("conditions");
+    bool found = false;
+    for (const Value& one : conditions.elements()) found = found || one["type"] == old["type"];
+    if (!found) conditions.push_back(old);
+  }
+  stamp_conditions(change);
+}
+
+// A Job's selector and the labels that tie its pods to it are generated from its uid.
+void create_job(Change& change) {
+  Value& job = change.object;
+  if (job["spec"]["manualSelector"].as_bool()) return;
+  const std::string uid(model::uid_of(job));
+  const std::string name(model::name_of(job));
+  Value& labels = job.edit_path("spec.template.metadata.labels");
+  for (const char* key : {"batch.kubernetes.io/job-name", "job-name"})
+    if (!labels.has(key)) labels.set(key, name);
+  for (const char* key : {"batch.kubernetes.io/controller-uid", "controller-uid"})
+    if (!labels.has(key)) labels.set(key, uid);
+  Value& match = job.edit("spec").edit("selector").edit("matchLabels");
+  if (!match.has("batch.kubernetes.io/controller-uid"))
+    match.set("batch.kubernetes.io/controller-uid", uid);
+}
+
+// The template's own generation is kept in an annotation since apps/v1.
+constexpr std::string_view kTemplateGeneration = "deprecated.daemonset.template.generation";
+
+void create_daemon_set(Change& change) {
+  Value& annotations = change.object.edit("metadata").edit("annotations");
+  if (annotations[kTemplateGeneration].as_string() < "1") annotations.set(kTemplateGeneration, "1");
+}
+
+void update_daemon_set(Change& change) {
+  std::int64_t generation = 0;
+  for (char c : model::annotation_of(change.old, kTemplateGeneration))
+    if (c >= '0' && c <= '9') generation = generation * 10 + (c - '0');
+  if (!same(change.old, change.object, "spec.template")) ++generation;
+  if (generation == 0) return;
+  change.object.edit("metadata")
+      .edit("annotations")
+      .set(kTemplateGeneration, std::to_string(generation));
+}
+
+void clean_secret_references(Change& change) {
+  Value& object = change.object;
+  if (!object.has("secrets")) return;
+  Value list = Value::array();
+  for (const Value& one : object["secrets"].elements())
+    list.push_back(one.has("name") ? Value::object({{"name", one["name"]}}) : Value::object());
+  object.set("secrets", std::move(list));
+}
+
+void create_custom_definition(Change& change) {
+  // Conditions and names come from what the server accepts, right after the write.
+  change.object.erase("status");
+}
+
+void create_api_service(Change& change) {
+  change.object.erase("status");
+}
+
+const std::map<std::string_view, Strategy>& strategies() {
+  static const std::map<std::string_view, Strategy> table = [] {
+    using Meta = Strategy::StatusMeta;
+    std::map<std::string_view, Strategy> out;
+    const auto add = [&](Strategy strategy) { out[strategy.resource] = std::move(strategy); };
+    const std::vector<std::string_view> spec = {kSpec};
+    // Core.
+    add({.resource = "namespaces",
+         .has_status = true,
+         .echo = true,
+         .create = create_namespace,
+         .update = update_namespace});
+    add({.resource = "nodes", .has_status = true});
+    add({.resource = "pods",
+         .has_status = true,
+         .echo = true,
+         .generation_fields = spec,
+         .create = create_pod,
+         .update_status = update_pod_status});
+    add({.resource = "services", .has_status = true, .upsert = true, .echo = true});
+    add({.resource = "serviceaccounts",
+         .echo = true,
+         .create = clean_secret_references,
+         .update = clean_secret_references});
+    add({.resource = "persistentvolumes",
+         .has_status = true,
+         .echo = true,
+         .create = create_volume,
+         .update_status = update_volume_status});
+    add({.resource = "persistentvolumeclaims",
+         .has_status = true,
+         .echo = true,
+         .create = normalise_claim_sources,
+         .update = normalise_claim_sources});
+    add({.resource = "podtemplates", .echo = true, .generation_fields = {"template"}});
+    add({.resource = "resourcequotas", .has_status = true, .echo = true});
+    add({.resource = "replicationcontrollers",
+         .has_status = true,
+         .orphan = true,
+         .generation_fields = spec});
+    add({.resource = "secrets", .update = update_secret});
+    add({.resource = "limitranges", .upsert = true, .create = create_limit_range});
+    add({.resource = "endpoints", .upsert = true});
+    add({.resource = "events", .upsert = true, .collectable = false});
+    // Workloads.
+    add({.resource = "deployments.apps",
+         .has_status = true,
+         .status_meta = Meta::labels,
+         .generation_fields = {kSpec, "metadata.annotations"}});
+    add({.resource = "replicasets.apps", .has_status = true, .generation_fields = spec});
+    add({.resource = "statefulsets.apps", .has_status = true, .generation_fields = spec});
+    add({.resource = "daemonsets.apps",
+         .has_status = true,
+         .generation_fields = spec,
+         .create = create_daemon_set,
+         .update = update_daemon_set});
+    add({.resource = "jobs.batch",
+         .has_status = true,
+         .orphan = true,
+         .generation_fields = spec,
+         .create = create_job});
+    add({.resource = "cronjobs.batch", .has_status = true, .generation_fields = spec});
+    add({.resource = "horizontalpodautoscalers.autoscaling", .has_status = true});
+    add({.resource = "poddisruptionbudgets.policy",
+         .has_status = true,
+         .versioned = true,
+         .generation_fields = spec});
+    // Network.
+    add({.resource = "ingresses.networking.k8s.io", .has_status = true, .generation_fields = spec});
+    add({.resource = "ingressclasses.networking.k8s.io", .generation_fields = spec});
+    add({.resource = "networkpolicies.networking.k8s.io", .generation_fields = spec});
+    add({.resource = "servicecidrs.networking.k8s.io",
+         .has_status = true,
+         .status_meta = Meta::all});
+    add({.resource = "endpointslices.discovery.k8s.io",
+         .generation_fields = {"endpoints", "ports", "addressType", "metadata.labels",
+                               "metadata.annotations", "metadata.finalizers",
+                               "metadata.ownerReferences"}});
+    add({.resource = "leases.coordination.k8s.io", .upsert = true, .versioned = true});
+    // Storage.
+    add({.resource = "storageclasses.storage.k8s.io", .echo = true});
+    add({.resource = "volumeattributesclasses.storage.k8s.io", .echo = true});
+    add({.resource = "csidrivers.storage.k8s.io",
+         .versioned = true,
+         .echo = true,
+         .generation_fields = spec,
+         .generation_from_zero = true});
+    add({.resource = "csinodes.storage.k8s.io", .versioned = true, .echo = true});
+    add({.resource = "csistoragecapacities.storage.k8s.io", .versioned = true});
+    add({.resource = "volumeattachments.storage.k8s.io",
+         .has_status = true,
+         .versioned = true,
+         .echo = true,
+         .status_meta = Meta::all});
+    // Devices.
+    add({.resource = "resourceclaims.resource.k8s.io",
+         .has_status = true,
+         .echo = true,
+         .status_meta = Meta::all});
+    add({.resource = "resourceclaimtemplates.resource.k8s.io", .echo = true});
+    add({.resource = "resourceslices.resource.k8s.io", .echo = true, .generation_fields = spec});
+    add({.resource = "deviceclasses.resource.k8s.io", .echo = true, .generation_fields = spec});
+    // Access.
+    const std::string_view access[] = {"roles.rbac.authorization.k8s.io",
+                                       "rolebindings.rbac.authorization.k8s.io",
+                                       "clusterroles.rbac.authorization.k8s.io",
+                                       "clusterrolebindings.rbac.authorization.k8s.io"};
+    for (std::string_view name : access) add({.resource = name, .upsert = true});
+    add({.resource = "certificatesigningrequests.certificates.k8s.io",
+         .has_status = true,
+         .create = set_requester,
+         .update = keep_spec,
+         .update_status = keep_decisions});
+    add({.resource = "priorityclasses.scheduling.k8s.io", .generation_fields = {""}});
+    add({.resource = "runtimeclasses.node.k8s.io", .upsert = true, .versioned = true});
+    // The server itself.
+    add({.resource = "flowschemas.flowcontrol.apiserver.k8s.io",
+         .has_status = true,
+         .status_meta = Meta::all,
+         .generation_fields = spec});
+    add({.resource = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+         .has_status = true,
+         .status_meta = Meta::all,
+         .generation_fields = spec});
+    add({.resource = "apiservices.apiregistration.k8s.io",
+         .has_status = true,
+         .versioned = true,
+         .create = create_api_service});
+    add({.resource = "customresourcedefinitions.apiextensions.k8s.io",
+         .has_status = true,
+         .versioned = true,
+         .generation_fields = spec,
+         .create = create_custom_definition});
+    const std::string_view admission[] = {
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io"};
+    for (std::string_view name : admission)
+      add({.resource = name, .versioned = true, .generation_fields = spec});
+    add({.resource = "validatingadmissionpolicies.admissionregistration.k8s.io",
+         .has_status = true,
+         .versioned = true,
+         .status_meta = Meta::all,
+         .generation_fields = spec});
+    const std::string_view webhooks[] = {
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io"};
+    for (std::string_view name : webhooks)
+      add({.resource = name, .versioned = true, .generation_fields = {"webhooks"}});
+    return out;
+  }();
+  return table;
+}
+
+// Of a custom resource: everything but metadata and status.
+bool custom_content_changed(const Value& a, const Value& b, bool has_status) {
+  Value left = a, right = b;
+  for (std::string_view key : {"metadata", "apiVersion", "kind"}) {
+    left.erase(key);
+    right.erase(key);
+  }
+  if (has_status) {
+    left.erase("status");
+    right.erase("status");
+  }
+  return !(left == right);
+}
+
+bool generation_changes(const Strategy& strategy, const Change& change) {
+  if (strategy.resource == "*")
+    return custom_content_changed(change.old, change.object, strategy.has_status);
+  if (strategy.resource == "pods") return pod_spec_changed(change.old, change.object);
+  for (std::string_view path : strategy.generation_fields)
+    if (!path.empty() && !same(change.old, change.object, path)) {
+      // An absent map and an empty one are the same.
+      if (change.old.at(path).empty() && change.object.at(path).empty() &&
+          path.starts_with("metadata."))
+        continue;
+      return true;
+    }
+  return false;
+}
+
+}  // namespace
+
+const Strategy& strategy_of(std::string_view resource) {
+  static const Strategy plain;
+  const auto found = strategies().find(resource);
+  return found == strategies().end() ? plain : found->second;
+}
+
+const Strategy& custom_strategy(bool has_status) {
+  static const Strategy with = {
+      .resource = "*", .has_status = true, .versioned = true, .generation_fields = {"*"}};
+  static const Strategy without = {.resource = "*", .versioned = true, .generation_fields = {"*"}};
+  return has_status ? with : without;
+}
+
+void prepare_create(const Strategy& strategy, Change& change) {
+  const bool keeps_status = strategy.resource == "nodes";
+  if (strategy.has_status && !keeps_status) change.object.erase("status");
+  if (!strategy.generation_fields.empty() && !strategy.generation_from_zero)
+    change.object.edit("metadata").set("generation", 1);
+  if (strategy.create) strategy.create(change);
+}
+
+void prepare_update(const Strategy& strategy, Change& change) {
+  if (strategy.has_status) set_or_erase(change.object, "status", change.old["status"]);
+  if (strategy.update) strategy.update(change);
+  if (!strategy.generation_fields.empty() && generation_changes(strategy, change))
+    change.object.edit("metadata").set("generation", model::generation_of(change.old) + 1);
+}
+
+void prepare_status_update(const Strategy& strategy, Change& change) {
+  Value& object = change.object;
+  if (strategy.resource == "*") {
+    // Custom resources: only status and managedFields come from the writer.
+    Value fresh = change.old;
+    set_or_erase(fresh, "status", object["status"]);
+    set_or_erase(fresh.edit("metadata"), "managedFields", object["metadata"]["managedFields"]);
+    object = std::move(fresh);
+    return;
+  }
+  for (const codec::Member& member : change.old.members())
+    if (member.key() != "metadata" && member.key() != "status")
+      object.set(member.key(), member.value);
+  std::vector<std::string> extra;
+  for (const codec::Member& member : object.members())
+    if (!change.old.has(member.key()) && member.key() != "status" && member.key() != "metadata")
+      extra.emplace_back(member.key());
+  for (const std::string& key : extra) object.erase(key);
+  if (strategy.status_meta != Strategy::StatusMeta::free) {
+    Value& meta = object.edit("metadata");
+    set_or_erase(meta, "labels", change.old["metadata"]["labels"]);
+    if (strategy.status_meta == Strategy::StatusMeta::all)
+      for (std::string_view key : {"annotations", "finalizers", "ownerReferences"})
+        set_or_erase(meta, key, change.old["metadata"][key]);
+  }
+  if (strategy.update_status) strategy.update_status(change);
+}
+
+std::string_view pod_quality(const Value& pod) {
+  // Pod-level resources, where given, decide alone.
+  Quantity requests[2], limits[2];
+  bool guaranteed = true, any = false;
+  constexpr std::string_view kNames[2] = {"cpu", "memory"};
+  const auto add = [&](const Value& resources) {
+    bool limited[2] = {false, false};
+    for (int i = 0; i < 2; ++i) {
+      const Quantity request = Quantity::of(resources["requests"][kNames[i]]);
+      const Quantity limit = Quantity::of(resources["limits"][kNames[i]]);
+      if (!request.is_zero()) {
+        requests[i] = requests[i] + request;
+        any = true;
+      }
+      if (!limit.is_zero()) {
+        limits[i] = limits[i] + limit;
+        limited[i] = any = true;
+      }
+    }
+    if (!limited[0] || !limited[1]) guaranteed = false;
+  };
+  const Value& whole = pod["spec"]["resources"];
+  if (!whole["requests"].empty() || !whole["limits"].empty()) {
+    add(whole);
+  } else {
+    for (std::string_view list : {"containers", "initContainers"})
+      for (const Value& container : pod["spec"][list].elements()) add(container["resources"]);
+  }
+  if (!any) return "BestEffort";
+  if (guaranteed)
+    for (int i = 0; i < 2; ++i)
+      if (!requests[i].is_zero() && !(requests[i] == limits[i])) guaranteed = false;
+  return guaranteed ? "Guaranteed" : "Burstable";
+}
+
+}  // namespace keelson::registry
