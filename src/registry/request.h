@@ -84,6 +84,7 @@ struct Request {
   // point where Kubernetes would (a PATCH of a missing object is 404 all the same). A null value:
   // no body.
   Result<codec::JsonDocument> body = codec::JsonDocument{};
+  std::string body_text;  // as it came, if it came as JSON; some messages quote it
   PatchType patch_type = PatchType::merge;
   Options options;
   Form form;

@@ -1,0 +1,35 @@
+// Selection: label and field selectors of a list or watch, with the fields that each kind offers.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/selector.h"
+#include "model/types.h"
+#include "registry/request.h"
+
+namespace keelson::registry {
+
+class Selection {
+ public:
+  // Errors: bad_request, in Kubernetes' words, for what cannot be parsed or no such field.
+  static Result<Selection> of(const model::Resource& resource, const Options& options);
+  bool matches(const Value& object) const;
+  bool everything() const { return labels_.matches_everything() && fields_.empty(); }
+  // The name that a metadata.name requirement fixes; empty: none.
+  std::string_view name() const { return name_; }
+  std::string_view namespace_name() const { return namespace_; }
+  void require_name(std::string_view name);
+
+ private:
+  model::LabelSelector labels_;
+  std::vector<model::FieldRequirement> fields_;
+  std::string name_, namespace_, resource_;
+};
+
+// The value of a field that selectors know ("spec.nodeName") as text.
+std::string field_text(std::string_view resource, const Value& object, std::string_view path);
+
+}  // namespace keelson::registry

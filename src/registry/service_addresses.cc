@@ -1,0 +1,326 @@
+#include "registry/service_addresses.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "registry/errors.h"
+
+namespace keelson::registry {
+
+using codec::Value;
+
+namespace {
+
+std::optional<std::uint32_t> parse_address(std::string_view text) {
+  const std::vector<std::string> parts = split(text, '.');
+  if (parts.size() != 4) return std::nullopt;
+  std::uint32_t out = 0;
+  for (const std::string& part : parts) {
+    const auto number = parse_int(part);
+    if (!number || *number < 0 || *number > 255) return std::nullopt;
+    out = out << 8 | static_cast<std::uint32_t>(*number);
+  }
+  return out;
+}
+
+std::string to_address(std::uint32_t n) {
+  return std::to_string(n >> 24) + "." + std::to_string(n >> 16 & 255) + "." +
+         std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
+}
+
+bool is_external_name(const Value& spec) { return spec["type"].as_string() == "ExternalName"; }
+bool is_headless(const Value& spec) {
+  return spec["clusterIP"].as_string() == "None" || spec["clusterIPs"][0].as_string() == "None";
+}
+bool wants_node_ports(const Value& spec) {
+  const std::string_view type = spec["type"].as_string();
+  return type == "NodePort" || (type == "LoadBalancer" &&
+                                spec["allocateLoadBalancerNodePorts"].as_bool(true));
+}
+bool may_have_node_ports(const Value& spec) {
+  const std::string_view type = spec["type"].as_string();
+  return type == "NodePort" || type == "LoadBalancer";
+}
+bool wants_health_port(const Value& spec) {
+  return spec["type"].as_string() == "LoadBalancer" &&
+         spec["externalTrafficPolicy"].as_string() == "Local";
+}
+
+std::vector<std::string> addresses_of(const Value& service) {
+  std::vector<std::string> out;
+  const Value& spec = service["spec"];
+  if (spec.is_null() || is_external_name(spec) || is_headless(spec)) return out;
+  for (const Value& one : spec["clusterIPs"].elements())
+    if (!one.as_string().empty()) out.push_back(one.str());
+  return out;
+}
+
+// Each port once: two protocols may share one.
+std::set<int> ports_of(const Value& service) {
+  std::set<int> out;
+  const Value& spec = service["spec"];
+  for (const Value& port : spec["ports"].elements())
+    if (port["nodePort"].as_int() > 0) out.insert(static_cast<int>(port["nodePort"].as_int()));
+  if (spec["healthCheckNodePort"].as_int() > 0)
+    out.insert(static_cast<int>(spec["healthCheckNodePort"].as_int()));
+  return out;
+}
+
+template <typename K>
+void release(std::map<K, int>& counts, const K& key) {
+  const auto found = counts.find(key);
+  if (found != counts.end() && --found->second == 0) counts.erase(found);
+}
+
+void erase_if_same(Value& spec, const Value& old, std::string_view key) {
+  if (spec[key] == old[key]) spec.erase(key);
+}
+
+// Old clients know only clusterIP, new ones both; what the client meant is made of what it changed.
+void normalise_addresses(Value& spec, const Value& old) {
+  const std::string now = spec["clusterIP"].str(), before = old["clusterIP"].str();
+  if (old.is_null()) {
+    if (!now.empty() && spec["clusterIPs"].empty())
+      spec.set("clusterIPs", Value::array({Value(now)}));
+    return;
+  }
+  if (!old["clusterIPs"].empty() && spec["clusterIPs"].empty() && now == before)
+    spec.set("clusterIPs", old["clusterIPs"]);
+  if (now == before || !(spec["clusterIPs"] == old["clusterIPs"])) return;
+  if (!before.empty() && now.empty())
+    spec.erase("clusterIPs");
+  else
+    spec.set("clusterIPs", Value::array({Value(now)}));
+}
+
+// What was allocated and the client left out.
+void keep_allocated(Value& spec, const Value& old) {
+  if (!is_external_name(spec) && !is_external_name(old)) {
+    if (spec["clusterIP"].as_string().empty() && old.has("clusterIP"))
+      spec.set("clusterIP", old["clusterIP"]);
+    if (spec["clusterIPs"].empty() && !old["clusterIPs"].empty())
+      spec.set("clusterIPs", old["clusterIPs"]);
+  }
+  if (wants_node_ports(spec) && wants_node_ports(old)) {
+    std::map<std::string, std::int64_t> known;
+    for (const Value& port : old["ports"].elements())
+      known[port["name"].str()] = port["nodePort"].as_int();
+    std::set<std::int64_t> used;
+    for (const Value& port : spec["ports"].elements()) used.insert(port["nodePort"].as_int());
+    for (std::size_t i = 0; i < spec["ports"].size(); ++i) {
+      if (spec["ports"][i]["nodePort"].as_int() != 0) continue;
+      const auto found = known.find(spec["ports"][i]["name"].str());
+      if (found != known.end() && found->second != 0 && !used.contains(found->second))
+        spec.edit("ports").edit(i).set("nodePort", found->second);
+    }
+  }
+  if (wants_health_port(spec) && wants_health_port(old) &&
+      spec["healthCheckNodePort"].as_int() == 0 && old.has("healthCheckNodePort"))
+    spec.set("healthCheckNodePort", old["healthCheckNodePort"]);
+}
+
+// A change of type takes along what the new type has no use for, unless the client touched it.
+void drop_unused(Value& spec, const Value& old) {
+  if (!is_external_name(old) && is_external_name(spec)) {
+    if (spec["clusterIPs"] == old["clusterIPs"]) {
+      spec.erase("clusterIP");
+      spec.erase("clusterIPs");
+    }
+    erase_if_same(spec, old, "ipFamilies");
+    erase_if_same(spec, old, "ipFamilyPolicy");
+    erase_if_same(spec, old, "internalTrafficPolicy");
+  }
+  if (may_have_node_ports(old) && !may_have_node_ports(spec)) {
+    bool same = spec["ports"].size() == old["ports"].size();
+    std::set<std::int64_t> before, after;
+    for (const Value& port : old["ports"].elements()) before.insert(port["nodePort"].as_int());
+    for (const Value& port : spec["ports"].elements()) after.insert(port["nodePort"].as_int());
+    same = same && before == after;
+    for (std::size_t i = 0; same && i < spec["ports"].size(); ++i)
+      spec.edit("ports").edit(i).erase("nodePort");
+  }
+  if (wants_health_port(old) && !wants_health_port(spec))
+    erase_if_same(spec, old, "healthCheckNodePort");
+  const bool was_balancer = old["type"].as_string() == "LoadBalancer";
+  if (was_balancer && spec["type"].as_string() != "LoadBalancer") {
+    erase_if_same(spec, old, "allocateLoadBalancerNodePorts");
+    erase_if_same(spec, old, "loadBalancerClass");
+  }
+  const auto reachable = [](const Value& s) {
+    return may_have_node_ports(s) ||
+           (s["type"].as_string() == "ClusterIP" && !s["externalIPs"].empty());
+  };
+  if (reachable(old) && !reachable(spec)) erase_if_same(spec, old, "externalTrafficPolicy");
+}
+
+// Single-stack IPv4: the families and their policy follow from that.
+void complete_families(Value& spec, const Value& old, std::vector<Cause>& causes) {
+  if (is_external_name(spec)) return;
+  const bool open = is_headless(spec) && spec["selector"].empty();
+  if (!spec.has("ipFamilyPolicy")) {
+    if (old.has("ipFamilyPolicy"))
+      spec.set("ipFamilyPolicy", old["ipFamilyPolicy"]);
+    else
+      spec.set("ipFamilyPolicy", open ? "RequireDualStack" : "SingleStack");
+  }
+  const std::string policy = spec["ipFamilyPolicy"].str();
+  if (open) {
+    if (spec["ipFamilies"].empty()) spec.edit("ipFamilies").push_back("IPv4");
+    if (spec["ipFamilies"].size() < 2 && policy != "SingleStack")
+      spec.edit("ipFamilies")
+          .push_back(spec["ipFamilies"][0].as_string() == "IPv4" ? "IPv6" : "IPv4");
+    return;
+  }
+  if (policy == "RequireDualStack")
+    causes.push_back(cause_invalid("spec.ipFamilyPolicy", Value(policy),
+                                   "this cluster is not configured for dual-stack services"));
+  const Value families = spec["ipFamilies"];
+  for (std::size_t i = 0; i < families.size(); ++i)
+    if (families[i].as_string() != "IPv4")
+      causes.push_back(cause_invalid("spec.ipFamilies[" + std::to_string(i) + "]", families[i],
+                                     "not configured on this cluster"));
+  if (families.empty() && causes.empty()) spec.edit("ipFamilies").push_back("IPv4");
+}
+
+}  // namespace
+
+ServiceAddresses::ServiceAddresses(std::string_view range, int port_first, int port_last)
+    : range_(range), port_first_(port_first), port_last_(port_last) {
+  const std::size_t slash = range.find('/');
+  const auto base = parse_address(range.substr(0, slash));
+  const auto bits = parse_int(range.substr(slash + 1));
+  KEELSON_CHECK(base && bits && *bits >= 8 && *bits <= 30);
+  base_ = *base;
+  size_ = 1u << (32 - *bits);
+}
+
+bool ServiceAddresses::in_range(std::string_view address) const {
+  const auto number = parse_address(address);
+  return number && *number > base_ && *number < base_ + size_ - 1;
+}
+
+void ServiceAddresses::observe(const Value& before, const Value& after) {
+  for (const std::string& one : addresses_of(before)) release(addresses_, one);
+  for (int one : ports_of(before)) release(ports_, one);
+  for (const std::string& one : addresses_of(after)) ++addresses_[one];
+  for (int one : ports_of(after)) ++ports_[one];
+}
+
+std::string ServiceAddresses::allocate_address(Prng& rng) const {
+  const std::uint32_t offset = std::min(std::max(16u, size_ / 16), 256u);
+  const auto scan = [&](std::uint32_t first, std::uint32_t count) -> std::string {
+    const std::uint32_t start = static_cast<std::uint32_t>(rng.below(count));
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::string address = to_address(base_ + first + (start + i) % count);
+      if (!is_taken(address)) return address;
+    }
+    return {};
+  };
+  // Neither the network's own address nor the last one is handed out.
+  std::string address = scan(offset, size_ - 1 - offset);
+  return address.empty() ? scan(1, offset - 1) : address;
+}
+
+int ServiceAddresses::allocate_port(Prng& rng, const std::set<int>& now_taken) const {
+  const int count = port_last_ - port_first_ + 1;
+  const int reserved = std::min(std::max(16, count / 32), 128);
+  const auto scan = [&](int first, int size) {
+    const int start = static_cast<int>(rng.below(static_cast<std::uint64_t>(size)));
+    for (int i = 0; i < size; ++i) {
+      const int port = first + (start + i) % size;
+      if (!ports_.contains(port) && !now_taken.contains(port)) return port;
+    }
+    return 0;
+  };
+  if (count <= reserved) return scan(port_first_, count);
+  const int port = scan(port_first_ + reserved, count - reserved);
+  return port ? port : scan(port_first_, reserved);
+}
+
+void ServiceAddresses::complete_addresses(Value& spec, const Value& old, bool dry, Prng& rng,
+                                          std::vector<Cause>& causes) const {
+  if (is_external_name(spec) || is_headless(spec)) return;
+  if (!old.is_null() && !is_external_name(old) && !old["clusterIPs"].empty()) return;
+  const std::string wanted = spec["clusterIPs"][0].str();
+  if (!wanted.empty()) {
+    if (dry || !parse_address(wanted)) return;
+    std::string why;
+    if (!in_range(wanted))
+      why = "the provided network does not match the current range";
+    else if (is_taken(wanted))
+      why = "provided IP is already allocated";
+    if (!why.empty())
+      causes.push_back(cause_invalid("spec.clusterIPs", spec["clusterIPs"],
+                                     "failed to allocate IP " + wanted + ": " + why));
+    return;
+  }
+  const std::string address = allocate_address(rng);
+  spec.set("clusterIP", address);
+  spec.set("clusterIPs", Value::array({Value(address)}));
+}
+
+void ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry, Prng& rng,
+                                      std::vector<Cause>& causes) const {
+  const std::set<int> before = ports_of(old);
+  std::set<int> taken;
+  Value& spec = service.edit("spec");
+  const auto claim = [&](int port, const std::string& field) {
+    if (dry || before.contains(port) || taken.contains(port)) return;
+    std::string why;
+    if (port < port_first_ || port > port_last_)
+      why = "provided port is not in the valid range. The range of valid ports is " +
+            std::to_string(port_first_) + "-" + std::to_string(port_last_);
+    else if (ports_.contains(port))
+      why = "provided port is already allocated";
+    if (!why.empty()) causes.push_back(cause_invalid(field, Value(port), why));
+  };
+  if (may_have_node_ports(spec)) {
+    std::map<std::int64_t, int> by_port;  // two protocols of one port share a node port
+    for (const Value& port : spec["ports"].elements())
+      if (port["nodePort"].as_int() > 0)
+        by_port.emplace(port["port"].as_int(), static_cast<int>(port["nodePort"].as_int()));
+    for (std::size_t i = 0; i < spec["ports"].size(); ++i) {
+      const Value port = spec["ports"][i];
+      int number = static_cast<int>(port["nodePort"].as_int());
+      if (number != 0) {
+        claim(number, "spec.ports[" + std::to_string(i) + "].nodePort");
+      } else if (wants_node_ports(spec)) {
+        const auto shared = by_port.find(port["port"].as_int());
+        number = shared != by_port.end() && old.is_null() ? shared->second
+                                                          : allocate_port(rng, taken);
+        spec.edit("ports").edit(i).set("nodePort", number);
+        by_port.emplace(port["port"].as_int(), number);
+      }
+      taken.insert(number);
+    }
+  }
+  if (wants_health_port(spec) && !wants_health_port(old["spec"])) {
+    const int number = static_cast<int>(spec["healthCheckNodePort"].as_int());
+    if (number != 0)
+      claim(number, "spec.healthCheckNodePort");
+    else
+      spec.set("healthCheckNodePort", allocate_port(rng, taken));
+  }
+}
+
+std::vector<Cause> ServiceAddresses::complete(Value& service, const Value& old, bool dry,
+                                              Prng& rng) {
+  std::vector<Cause> causes;
+  Value& spec = service.edit("spec");
+  const Value& old_spec = old["spec"];
+  if (!old.is_null()) keep_allocated(spec, old_spec);
+  normalise_addresses(spec, old_spec);
+  complete_families(spec, old_spec, causes);
+  if (causes.empty()) complete_addresses(spec, old_spec, dry, rng, causes);
+  if (causes.empty()) complete_ports(service, old, dry, rng, causes);
+  if (causes.empty() && !old.is_null()) {
+    drop_unused(service.edit("spec"), old_spec);
+    if (service["spec"]["type"].as_string() != "LoadBalancer" &&
+        service["status"].has("loadBalancer"))
+      service.edit("status").set("loadBalancer", Value::object());
+  }
+  return causes;
+}
+
+}  // namespace keelson::registry

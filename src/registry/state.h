@@ -1,0 +1,117 @@
+// State: what the parts of the registry share, and Call: one request on its way through them.
+// Internal to this room.
+//
+// Invariant: State::put and State::erase are the only ways into the store.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/scheme.h"
+#include "model/types.h"
+#include "registry/errors.h"
+#include "registry/registry.h"
+#include "registry/service_addresses.h"
+#include "registry/strategy.h"
+#include "store/store.h"
+
+namespace keelson::registry {
+
+// One request. `resource` is the version asked for, `storage` the one kept.
+struct Call {
+  const Request& request;
+  model::ResourcePointer resource, storage;
+  const Strategy& strategy;
+  const model::Subresource* subresource = nullptr;
+  Instant now;
+  std::vector<std::string> warnings = {};
+  std::vector<store::Put> also = {};  // written in the same transaction
+
+  std::string resource_name() const { return resource->name(); }
+  GroupName group_resource() const { return {resource->group, resource->plural}; }
+  GroupName group_kind() const { return {resource->group, resource->kind}; }
+  std::string key() const { return key_of(request.name); }
+  std::string key_of(std::string_view name) const;
+  std::string manager() const;
+  void warn(std::string text);
+};
+
+struct Registry::State {
+  State(store::Store& the_store, Environment the_environment, Settings the_settings);
+
+  store::Store& store;
+  Environment environment;
+  Settings settings;
+  model::TypeTable types;
+  ServiceAddresses addresses;
+  std::int64_t served_generation = 1;
+
+  Instant now() const { return environment.now(); }
+  Prng& rng() { return *environment.rng; }
+
+  // --- reading ---
+  // By the storage resource's name. Null if absent.
+  store::EntryPtr entry(std::string_view resource, std::string_view ns, std::string_view name) const;
+  const Value& object(std::string_view resource, std::string_view ns, std::string_view name) const;
+  std::vector<store::EntryPtr> entries(std::string_view resource, std::string_view ns = {}) const;
+  Result<Value> converted(const model::Resource& from, const model::Resource& to,
+                          const Value& object) const;
+  // The object of an entry as the call's version serves it.
+  Result<Object> served(const Call& call, const store::EntryPtr& entry) const;
+  Result<Object> served(const Call& call, const Value& stored) const;
+
+  // --- writing ---
+  // Writes an object (storage version) at the next revision, which goes into its metadata; gives
+  // the new entry. Honours dry run: then nothing is written and the entry is a private one.
+  Result<store::EntryPtr> put(Call& call, std::string key, Value object);
+  Result<std::int64_t> erase(Call& call, const std::string& key);
+  // After something was stored or removed: allocations, custom definitions, caches.
+  void observe(std::string_view resource, const Value& before, const Value& after);
+
+  // --- verbs ---
+  Result<Call> open(const Request& request);
+  Result<Response> create(Call& call);
+  Result<Response> update(Call& call);
+  Result<Response> patch(Call& call);
+  Result<Response> remove(Call& call);
+  Result<Response> remove_collection(Call& call);
+  Result<Response> get(Call& call);
+  Result<Response> list(Call& call);
+  Result<std::unique_ptr<Watcher>> watch(const Request& request);
+
+  // --- steps ---
+  // The body as an object of `resource`, defaulted; warnings go to the call.
+  Result<Value> decode(Call& call);
+  Result<Value> decode_as(Call& call, const model::Resource& resource,
+                          const codec::JsonDocument& document);
+  // Stores a new object that is decoded and defaulted in the call's version.
+  Result<Response> create_object(Call& call, Value object);
+  // Creation from the point where fields are tracked and admission has changed the object.
+  Result<Response> store_new(Call& call, Value stored);
+  // Brings `object` (call's version, fields tracked) to the store in place of `entry`.
+  Result<Response> store_update(Call& call, const store::EntryPtr& entry, Value object);
+  Result<Response> answer(Call& call, const Object& object, int code);
+  Result<Value> apply_patch(Call& call, const Value& current);
+
+  // --- subresources ---
+  // Handles a subresource that is no plain view of its object; nullopt if it is one (status).
+  std::optional<Result<Response>> special(Call& call);
+
+  // --- bootstrap and custom resources ---
+  Result<void> bootstrap();
+  void load();
+  void serve_definition(const Value& before, const Value& after);
+};
+
+// metadata.namespace of the object agrees with the request's, or is set from it.
+Result<void> match_namespace(const Call& call, Value& object);
+// Duplicate ownerReferences are dropped with a warning.
+void drop_duplicate_owners(Call& call, Value& object, bool after_admission);
+
+// CreateOptions and so on: an Error of kind `KIND.meta.k8s.io "" is invalid`.
+Result<void> check_options(const Call& call, std::string_view kind);
+
+}  // namespace keelson::registry
