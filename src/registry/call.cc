@@ -28,8 +28,7 @@ void Call::warn(std::string text) {
 }
 
 Result<Call> Registry::State::open(const Request& request) {
-  model::ResourcePointer resource =
-      types.find(request.group, request.version, request.resource);
+  model::ResourcePointer resource = types.find(request.group, request.version, request.resource);
   if (!resource) {
     Error error{Reason::not_found, "the server could not find the requested resource"};
     error.details = true;
@@ -46,9 +45,9 @@ Result<Call> Registry::State::open(const Request& request) {
       return error;
     }
   }
-  const Strategy& strategy =
-      storage->custom ? custom_strategy(resource->subresource("status") != nullptr)
-                      : strategy_of(storage->name());
+  const Strategy& strategy = storage->custom
+                                 ? custom_strategy(resource->subresource("status") != nullptr)
+                                 : strategy_of(storage->name());
   return Call{request, std::move(resource), std::move(storage), strategy, subresource, now()};
 }
 
@@ -81,8 +80,7 @@ Result<void> check_options(const Call& call, std::string_view kind) {
       causes.push_back(cause_not_supported("propagationPolicy", Value(policy),
                                            {"Foreground", "Background", "Orphan", "nil"}));
   }
-  const bool is_apply =
-      kind == "PatchOptions" && call.request.patch_type == PatchType::apply;
+  const bool is_apply = kind == "PatchOptions" && call.request.patch_type == PatchType::apply;
   if (kind == "PatchOptions") {
     if (!is_apply && options.force)
       causes.push_back(cause_forbidden("force", "may not be specified for non-apply patch"));
@@ -92,22 +90,22 @@ Result<void> check_options(const Call& call, std::string_view kind) {
   if (!is_delete) {
     constexpr std::size_t kManagerLengthMax = 128;
     if (options.field_manager.size() > kManagerLengthMax)
-      causes.push_back({"FieldValueTooLong", "fieldManager",
-                        "Too long: may not be more than 128 bytes"});
+      causes.push_back(
+          {"FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes"});
     if (!is_printable(options.field_manager))
       causes.push_back(cause_invalid("fieldManager", Value(options.field_manager),
                                      "should only contain printable characters"));
   }
   if (options.dry_run.size() > 1 ||
       (options.dry_run.size() == 1 && options.dry_run.front() != "All"))
-    causes.push_back({"FieldValueNotSupported", "dryRun",
-                      "Unsupported value: " + list_text(options.dry_run) +
-                          ": supported values: \"All\""});
+    causes.push_back(
+        {"FieldValueNotSupported", "dryRun",
+         "Unsupported value: " + list_text(options.dry_run) + ": supported values: \"All\""});
   if (!is_delete) {
     const std::string_view how = options.field_validation;
     if (!how.empty() && how != "Ignore" && how != "Warn" && how != "Strict")
-      causes.push_back(cause_not_supported("fieldValidation", Value(how),
-                                           {"Ignore", "Strict", "Warn"}));
+      causes.push_back(
+          cause_not_supported("fieldValidation", Value(how), {"Ignore", "Strict", "Warn"}));
   }
   if (causes.empty()) return {};
   return invalid({"meta.k8s.io", kind}, "", std::move(causes));

@@ -26,8 +26,8 @@ struct FieldWriter {
 void track_update(const model::Resource& resource, const Strategy& strategy, const Value& live,
                   Value& object, const FieldWriter& writer);
 
-// Server-side apply of a configuration onto `live` (null: it will be created). Errors: conflict with
-// causes FieldManagerConflict; unknown (500) where the configuration does not fit the type.
+// Server-side apply of a configuration onto `live` (null: it will be created). Errors: conflict
+// with causes FieldManagerConflict; unknown (500) where the configuration does not fit the type.
 Result<Value> apply_configuration(const model::Resource& resource, const Strategy& strategy,
                                   const Value& live, const Value& configuration,
                                   const FieldWriter& writer, bool force);

@@ -11,8 +11,8 @@ namespace keelson::registry {
 
 namespace {
 
-// Fields besides metadata.name and metadata.namespace, per resource. A resource listed here words an
-// unknown field as `message`; %s stands for the field.
+// Fields besides metadata.name and metadata.namespace, per resource. A resource listed here words
+// an unknown field as `message`; %s stands for the field.
 struct FieldRow {
   std::string_view resource, fields, message;
 };
@@ -93,8 +93,7 @@ std::string event_field(const Value& event, std::string_view path) {
     return first("reportingComponent", "reportingController").str();
   if (path == "source") {
     const std::string component = first("source.component", "deprecatedSource.component").str();
-    return component.empty() ? first("reportingComponent", "reportingController").str()
-                             : component;
+    return component.empty() ? first("reportingComponent", "reportingController").str() : component;
   }
   return event.at(path).str();
 }

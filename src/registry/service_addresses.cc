@@ -29,14 +29,16 @@ std::string to_address(std::uint32_t n) {
          std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
 }
 
-bool is_external_name(const Value& spec) { return spec["type"].as_string() == "ExternalName"; }
+bool is_external_name(const Value& spec) {
+  return spec["type"].as_string() == "ExternalName";
+}
 bool is_headless(const Value& spec) {
   return spec["clusterIP"].as_string() == "None" || spec["clusterIPs"][0].as_string() == "None";
 }
 bool wants_node_ports(const Value& spec) {
   const std::string_view type = spec["type"].as_string();
-  return type == "NodePort" || (type == "LoadBalancer" &&
-                                spec["allocateLoadBalancerNodePorts"].as_bool(true));
+  return type == "NodePort" ||
+         (type == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"].as_bool(true));
 }
 bool may_have_node_ports(const Value& spec) {
   const std::string_view type = spec["type"].as_string();
@@ -287,8 +289,8 @@ void ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry
         claim(number, "spec.ports[" + std::to_string(i) + "].nodePort");
       } else if (wants_node_ports(spec)) {
         const auto shared = by_port.find(port["port"].as_int());
-        number = shared != by_port.end() && old.is_null() ? shared->second
-                                                          : allocate_port(rng, taken);
+        number =
+            shared != by_port.end() && old.is_null() ? shared->second : allocate_port(rng, taken);
         spec.edit("ports").edit(i).set("nodePort", number);
         by_port.emplace(port["port"].as_int(), number);
       }

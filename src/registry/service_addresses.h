@@ -1,5 +1,5 @@
-// Service addresses: which ClusterIPs and NodePorts are taken, and by whom. Filled from the Services
-// in the store and kept in step with them, so it needs no records of its own.
+// Service addresses: which ClusterIPs and NodePorts are taken, and by whom. Filled from the
+// Services in the store and kept in step with them, so it needs no records of its own.
 //
 // Like the original, fixed addresses are meant to come from the lower part of the range and
 // allocated ones from the upper part: the first min(max(16, size/16), 256) addresses are used last.
@@ -30,7 +30,9 @@ class ServiceAddresses {
   // Returns the causes of a refusal ("provided IP is already allocated").
   std::vector<Cause> complete(codec::Value& service, const codec::Value& old, bool dry, Prng& rng);
 
-  bool is_taken(std::string_view address) const { return addresses_.contains(std::string(address)); }
+  bool is_taken(std::string_view address) const {
+    return addresses_.contains(std::string(address));
+  }
   bool in_range(std::string_view address) const;
 
  private:

@@ -54,7 +54,8 @@ struct Registry::State {
 
   // --- reading ---
   // By the storage resource's name. Null if absent.
-  store::EntryPtr entry(std::string_view resource, std::string_view ns, std::string_view name) const;
+  store::EntryPtr entry(std::string_view resource, std::string_view ns,
+                        std::string_view name) const;
   const Value& object(std::string_view resource, std::string_view ns, std::string_view name) const;
   std::vector<store::EntryPtr> entries(std::string_view resource, std::string_view ns = {}) const;
   Result<Value> converted(const model::Resource& from, const model::Resource& to,

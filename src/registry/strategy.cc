@@ -330,10 +330,9 @@ const std::map<std::string_view, Strategy>& strategies() {
     add({.resource = "resourceslices.resource.k8s.io", .echo = true, .generation_fields = spec});
     add({.resource = "deviceclasses.resource.k8s.io", .echo = true, .generation_fields = spec});
     // Access.
-    const std::string_view access[] = {"roles.rbac.authorization.k8s.io",
-                                       "rolebindings.rbac.authorization.k8s.io",
-                                       "clusterroles.rbac.authorization.k8s.io",
-                                       "clusterrolebindings.rbac.authorization.k8s.io"};
+    const std::string_view access[] = {
+        "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"};
     for (std::string_view name : access) add({.resource = name, .upsert = true});
     add({.resource = "certificatesigningrequests.certificates.k8s.io",
          .has_status = true,
@@ -466,6 +465,54 @@ void prepare_status_update(const Strategy& strategy, Change& change) {
         set_or_erase(meta, key, change.old["metadata"][key]);
   }
   if (strategy.update_status) strategy.update_status(change);
+}
+
+namespace {
+
+// A pod as it was, but for the field owners and, of its spec, what `change_spec` takes over.
+void keep_pod(Change& change, void (*change_spec)(Value& spec, const Value& wanted)) {
+  Value pod = change.old;
+  const Value wanted = change.object["spec"];
+  set_or_erase(pod.edit("metadata"), "managedFields", change.object["metadata"]["managedFields"]);
+  change_spec(pod.edit("spec"), wanted);
+  if (!(pod["spec"] == change.old["spec"]))
+    pod.edit("metadata").set("generation", model::generation_of(change.old) + 1);
+  change.object = std::move(pod);
+}
+
+void take_resources(Value& spec, const Value& wanted, std::string_view list) {
+  for (std::size_t i = 0; i < spec[list].size(); ++i)
+    for (const Value& other : wanted[list].elements())
+      if (other["name"] == spec[list][i]["name"]) {
+        Value& container = spec.edit(list).edit(i);
+        set_or_erase(container, "resources", other["resources"]);
+        set_or_erase(container, "resizePolicy", other["resizePolicy"]);
+      }
+}
+
+}  // namespace
+
+void prepare_part_update(std::string_view subresource, Change& change) {
+  if (subresource == "ephemeralcontainers") {
+    keep_pod(change, [](Value& spec, const Value& wanted) {
+      set_or_erase(spec, "ephemeralContainers", wanted["ephemeralContainers"]);
+    });
+  } else if (subresource == "resize") {
+    keep_pod(change, [](Value& spec, const Value& wanted) {
+      take_resources(spec, wanted, "containers");
+      take_resources(spec, wanted, "initContainers");
+    });
+  } else if (subresource == "approval") {
+    stamp_conditions(change);
+    const Value conditions = change.object["status"]["conditions"];
+    set_or_erase(change.object, kSpec, change.old[kSpec]);
+    set_or_erase(change.object, "status", change.old["status"]);
+    if (!conditions.is_null()) change.object.edit("status").set("conditions", conditions);
+  } else if (subresource == "finalize") {
+    set_or_erase(change.object, "status", change.old["status"]);
+  } else {
+    prepare_update(strategy_of(""), change);
+  }
 }
 
 std::string_view pod_quality(const Value& pod) {

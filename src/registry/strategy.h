@@ -51,6 +51,9 @@ const Strategy& custom_strategy(bool has_status);
 void prepare_create(const Strategy& strategy, Change& change);
 void prepare_update(const Strategy& strategy, Change& change);
 void prepare_status_update(const Strategy& strategy, Change& change);
+// Of the subresources that write a part of their object: ephemeralcontainers, resize, approval,
+// finalize, scale.
+void prepare_part_update(std::string_view subresource, Change& change);
 
 // "Guaranteed", "Burstable" or "BestEffort".
 std::string_view pod_quality(const Value& pod);

@@ -1,4 +1,5 @@
-// The default RBAC roles and bindings, in the notation that content.h describes. Data of Kubernetes 1.36.
+// The default RBAC roles and bindings, in the notation that content.h describes. Data of
+// Kubernetes 1.36.
 #include "registry/bootstrap/content.h"
 
 namespace keelson::registry {

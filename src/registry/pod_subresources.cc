@@ -1,0 +1,238 @@
+// Binding a pod to a node, and evicting it under its disruption budget.
+#include "base/text.h"
+#include "model/meta.h"
+#include "model/selector.h"
+#include "registry/admission/admission.h"
+#include "registry/subresources.h"
+
+namespace keelson::registry {
+
+Response created_status(Call& call, std::int64_t revision) {
+  Response response;
+  response.code = 201;
+  response.revision = revision;
+  response.warnings = std::move(call.warnings);
+  response.object = Object(Value::object({{"apiVersion", "v1"},
+                                          {"kind", "Status"},
+                                          {"metadata", Value::object()},
+                                          {"status", "Success"},
+                                          {"code", 201}}));
+  return response;
+}
+
+namespace {
+
+void set_condition(Value& pod, Value condition) {
+  Value& conditions = pod.edit("status").edit("conditions");
+  for (std::size_t i = 0; i < conditions.size(); ++i)
+    if (conditions[i]["type"] == condition["type"]) {
+      conditions.edit(i) = std::move(condition);
+      return;
+    }
+  conditions.push_back(std::move(condition));
+}
+
+// A call about the pod itself, made while answering another about one of its subresources.
+Request pod_request(const Call& call, std::string_view name) {
+  Request request = call.request;
+  request.group.clear();
+  request.version = "v1";
+  request.resource = "pods";
+  request.subresource.clear();
+  request.name = name;
+  request.form = Form();
+  return request;
+}
+
+}  // namespace
+
+Result<Response> bind_pod(Registry::State& state, Call& call) {
+  TRY_VOID(check_options(call, "CreateOptions"));
+  if (!call.request.body.ok()) return call.request.body.error();
+  const Value& binding = call.request.body->value;
+  const Value& target = binding["target"];
+  const std::string name =
+      call.request.resource == "bindings" ? binding["metadata"]["name"].str() : call.request.name;
+  if (call.request.resource != "bindings" && binding["metadata"]["name"].as_string() != name)
+    return bad_request("name in URL does not match name in Binding object");
+  std::vector<std::string> problems;
+  const std::string_view kind = target["kind"].as_string();
+  if (!kind.empty() && kind != "Node")
+    problems.push_back("target.kind: Unsupported value: " + quote(kind) +
+                       ": supported values: \"Node\", \"<empty>\"");
+  if (target["name"].as_string().empty()) problems.push_back("target.name: Required value");
+  if (!problems.empty())
+    return unknown(problems.size() == 1 ? problems.front() : "[" + join(problems, ", ") + "]");
+  const Request request = pod_request(call, name);
+  TRY(Call inner, state.open(request));
+  const GroupName pods{"", "pods"};
+  const store::EntryPtr entry = state.store.get(inner.key());
+  if (!entry) return not_found(pods, name);
+  const Value& old = entry->value();
+  const GroupName what{"", "pods/binding"};
+  const std::string uid = binding["metadata"]["uid"].str();
+  if (!uid.empty() && uid != model::uid_of(old))
+    return conflict(pods, name,
+                    "StorageError: invalid object, Code: 4, Key: /registry/pods/" +
+                        call.request.namespace_ + "/" + name +
+                        ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+                        "precondition: " +
+                        uid + ", UID in object meta: " + std::string(model::uid_of(old)));
+  const std::string host = old["spec"]["nodeName"].str();
+  if (model::is_deleting(old))
+    return conflict(what, name, "pod " + name + " is being deleted, cannot be assigned to a host");
+  if (!host.empty())
+    return conflict(what, name, "pod " + name + " is already assigned to node " + quote(host));
+  if (!old["spec"]["schedulingGates"].empty())
+    return conflict(what, name, "pod " + name + " has non-empty .spec.schedulingGates");
+  Value pod = old;
+  pod.edit("spec").set("nodeName", target["name"]);
+  for (const char* map : {"annotations", "labels"})
+    for (const codec::Member& one : binding["metadata"][map].members())
+      pod.edit("metadata").edit(map).set(one.key(), one.value);
+  const Value& node = state.object("nodes", "", target["name"].as_string());
+  for (const char* label : {"topology.kubernetes.io/zone", "topology.kubernetes.io/region"})
+    if (const std::string_view value = model::label_of(node, label); !value.empty())
+      pod.edit("metadata").edit("labels").set(label, value);
+  set_condition(pod, Value::object({{"type", "PodScheduled"},
+                                    {"status", "True"},
+                                    {"lastProbeTime", nullptr},
+                                    {"lastTransitionTime", to_rfc3339(call.now)},
+                                    {"observedGeneration", model::generation_of(old)}}));
+  pod.edit("status").erase("nominatedNodeName");
+  pod.edit("metadata").set("generation", model::generation_of(old) + 1);
+  if (model::generation_of(old) == 0) pod.edit("metadata").erase("generation");
+  TRY(store::EntryPtr written, state.put(inner, inner.key(), std::move(pod)));
+  (void)written;
+  return created_status(call, state.store.revision().number);
+}
+
+namespace {
+
+Error budget_error(const std::string& why, std::int64_t retry_seconds) {
+  Error error{Reason::too_many_requests,
+              "Cannot evict pod as it would violate the pod's disruption budget."};
+  error.causes.push_back({"DisruptionBudget", "", why});
+  error.retry_after_seconds = retry_seconds;
+  return error;
+}
+
+// Takes one disruption from the budget: the write to store with the eviction, or a refusal.
+Result<void> take_disruption(Registry::State& state, Call& call, const Value& budget,
+                             std::string_view pod, bool dry) {
+  const std::string name(model::name_of(budget));
+  const Value& status = budget["status"];
+  constexpr std::int64_t kRetrySeconds = 10;
+  constexpr std::size_t kDisruptedPodsMax = 2000;
+  if (status["observedGeneration"].as_int() < model::generation_of(budget))
+    return budget_error(
+        "The disruption budget " + name + " is still being processed by the server.",
+        kRetrySeconds);
+  const GroupName group{"policy", "poddisruptionbudget"};
+  const std::int64_t allowed = status["disruptionsAllowed"].as_int();
+  if (allowed < 0) return forbidden(group, name, "pdb disruptions allowed is negative");
+  if (status["disruptedPods"].size() > kDisruptedPodsMax)
+    return forbidden(group, name,
+                     "DisruptedPods map too big - too many evictions not confirmed by PDB "
+                     "controller");
+  if (allowed == 0) {
+    std::string why = "The disruption budget " + name + " does not allow evicting pods currently";
+    const std::int64_t healthy = status["currentHealthy"].as_int();
+    const std::int64_t desired = status["desiredHealthy"].as_int();
+    if (healthy < desired)
+      why = "The disruption budget " + name + " needs " + std::to_string(desired) +
+            " healthy pods and has " + std::to_string(healthy) + " currently";
+    return budget_error(why, 0);
+  }
+  if (dry) return {};
+  Value changed = budget;
+  changed.edit("status").set("disruptionsAllowed", allowed - 1);
+  changed.edit("status").edit("disruptedPods").set(pod, to_rfc3339(call.now));
+  Request request = call.request;
+  request.group = "policy";
+  request.version = "v1";
+  request.resource = "poddisruptionbudgets";
+  request.subresource.clear();
+  request.name = name;
+  TRY(Call inner, state.open(request));
+  TRY(store::EntryPtr written, state.put(inner, inner.key(), std::move(changed)));
+  (void)written;
+  return {};
+}
+
+// Whether the pod may go whatever its budget says.
+bool ignores_budget(const Value& pod) {
+  return model::pod_is_finished(pod) || pod["status"]["phase"].as_string() == "Pending" ||
+         model::is_deleting(pod);
+}
+
+}  // namespace
+
+Result<Response> evict_pod(Registry::State& state, Call& call) {
+  TRY_VOID(check_options(call, "CreateOptions"));
+  if (!call.request.body.ok()) return call.request.body.error();
+  const Value& eviction = call.request.body->value;
+  const std::string name = call.request.name;
+  if (eviction["metadata"]["name"].as_string() != name)
+    return bad_request("name in URL does not match name in Eviction object");
+  Request request = pod_request(call, name);
+  request.verb = Verb::remove;
+  request.body = codec::JsonDocument{eviction["deleteOptions"], {}};
+  if (request.dry() && !request.body->value.is_null())
+    request.body->value.set("dryRun", Value::array({Value("All")}));
+  const store::EntryPtr entry = state.entry("pods", call.request.namespace_, name);
+  if (!entry) return not_found({"", "pods"}, name);
+  const Value& pod = entry->value();
+  if (!ignores_budget(pod)) {
+    std::vector<Value> budgets;
+    for (const store::EntryPtr& one :
+         state.entries("poddisruptionbudgets.policy", call.request.namespace_)) {
+      auto selector = model::LabelSelector::of(one->value()["spec"]["selector"]);
+      if (selector.ok() && selector->matches(model::labels_of(pod)))
+        budgets.push_back(one->value());
+    }
+    if (budgets.size() > 1)
+      return unknown(
+          "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
+          "support.");
+    if (budgets.size() == 1) {
+      const Value& budget = budgets.front();
+      const Value& status = budget["status"];
+      const bool ready = model::pod_is_ready(pod);
+      const bool always = budget["spec"]["unhealthyPodEvictionPolicy"].as_string() == "AlwaysAllow";
+      const bool enough = status["currentHealthy"].as_int() >= status["desiredHealthy"].as_int() &&
+                          status["desiredHealthy"].as_int() > 0;
+      if (ready || !(always || enough))
+        TRY_VOID(take_disruption(state, call, budget, name, request.dry()));
+    }
+  }
+  TRY(Call inner, state.open(request));
+  auto removed = state.remove(inner);
+  if (!removed.ok()) return removed.error();
+  return created_status(call, std::max(removed->revision, state.store.revision().number));
+}
+
+std::optional<Result<Response>> Registry::State::special(Call& call) {
+  const std::string& part = call.request.subresource;
+  if (call.request.resource == "bindings" || part == "binding") return bind_pod(*this, call);
+  if (part == "eviction") return evict_pod(*this, call);
+  if (part == "scale") return execute_scale(*this, call);
+  if (part.empty() || part == "token") {
+    if (call.resource->stored && part.empty()) return std::nullopt;
+    if (!call.request.body.ok()) return call.request.body.error();
+    if (!environment.compute) return internal_error("this server computes no reviews");
+    TRY_VOID(check_options(call, "CreateOptions"));
+    Value object = call.request.body->value;
+    if (part.empty()) {
+      auto decoded = decode(call);
+      if (!decoded.ok()) return decoded.error();
+      object = std::move(decoded).value();
+    }
+    auto result = environment.compute(call.request, object);
+    if (!result.ok()) return result.error();
+    return answer(call, Object(std::move(result).value()), 201);
+  }
+  return std::nullopt;
+}
+
+}  // namespace keelson::registry

@@ -1,0 +1,179 @@
+// Get and list: consistent reads at one revision, pages, selections, and the three forms in which
+// objects are answered.
+#include "base/text.h"
+#include "model/meta.h"
+#include "registry/list_options.h"
+#include "registry/selection.h"
+#include "registry/state.h"
+#include "registry/tables/table.h"
+
+namespace keelson::registry {
+
+namespace {
+
+Error too_large(std::int64_t wanted, std::int64_t current) {
+  Error error{Reason::timeout, "Timeout: Too large resource version: " + std::to_string(wanted) +
+                                   ", current: " + std::to_string(current)};
+  error.causes.push_back({"ResourceVersionTooLarge", "", "Too large resource version"});
+  error.retry_after_seconds = 1;
+  return error;
+}
+
+}  // namespace
+
+Result<Response> Registry::State::answer(Call& call, const Object& object, int code) {
+  Response response;
+  response.code = code;
+  response.revision = store.revision().number;
+  response.warnings = std::move(call.warnings);
+  const Form& form = call.request.form;
+  if (form.kind == Form::Kind::table) {
+    Value meta = Value::object();
+    const std::string_view revision = model::revision_of(object.value());
+    if (!revision.empty()) meta.set("resourceVersion", revision);
+    const bool scale = call.request.subresource == "scale";
+    response.object = Object(table_of(*columns_of(*call.resource, scale ? "scale" : ""), meta,
+                                      {object}, form, call.now));
+  } else if (form.kind == Form::Kind::partial) {
+    response.object = Object(partial_of(object.value(), form.version));
+  } else {
+    response.object = object;
+  }
+  return response;
+}
+
+Result<Response> Registry::State::get(Call& call) {
+  TRY(const std::int64_t wanted, parse_revision(call.request.options.revision));
+  const std::int64_t current = store.revision().number;
+  if (wanted > current) return too_large(wanted, current);
+  const store::EntryPtr entry = store.get(call.key());
+  if (!entry) return not_found(call.group_resource(), call.request.name);
+  TRY(Object object, served(call, entry));
+  return answer(call, object, 200);
+}
+
+namespace {
+
+struct ListPlan {
+  store::Range range;
+  std::size_t limit = 0;
+  std::string prefix;
+};
+
+Result<ListPlan> plan_list(const Call& call, std::int64_t current) {
+  const Options& options = call.request.options;
+  ListPlan plan;
+  plan.prefix = call.storage->name() + "/";
+  if (call.storage->namespaced && !call.request.namespace_.empty())
+    plan.prefix += call.request.namespace_ + "/";
+  if (!call.storage->namespaced) plan.prefix += "/";
+  plan.range.prefix = plan.prefix;
+  auto revision = parse_revision(options.revision);
+  if (!revision.ok()) return bad_request("invalid resource version: " + revision.error().message);
+  if (*revision > current) return too_large(*revision, current);
+  plan.limit = options.limit > 0 ? static_cast<std::size_t>(options.limit) : 0;
+  if (!options.continue_token.empty()) {
+    if (!options.revision.empty() && options.revision != "0")
+      return bad_request("specifying resource version is not allowed when using continue");
+    TRY(const ContinueToken token, parse_continue(options.continue_token));
+    plan.range.from = plan.prefix + token.start;
+    if (token.revision > 0) plan.range.at = {token.revision};
+    return plan;
+  }
+  if (options.revision == "0") plan.limit = 0;
+  const bool exact = options.revision_match == "Exact" ||
+                     (options.revision_match.empty() && *revision > 0 && plan.limit > 0);
+  if (exact) plan.range.at = {*revision};
+  return plan;
+}
+
+Error list_expired(const Call& call) {
+  const bool continued = !call.request.options.continue_token.empty();
+  Error error = expired(
+      continued ? "The provided continue parameter is too old to display a consistent list "
+                  "result. You can start a new list without the continue parameter, or use the "
+                  "continue token in this response to retrieve the remainder of the results. "
+                  "Continuing with the provided token results in an inconsistent list - objects "
+                  "that were created, modified, or deleted between the time the first chunk was "
+                  "returned and now may show up in the list."
+                : "The resourceVersion for the provided list is too old.");
+  return error;
+}
+
+}  // namespace
+
+Result<Response> Registry::State::list(Call& call) {
+  const Options& options = call.request.options;
+  TRY_VOID(check_list_options(options, false));
+  TRY(const Selection selection, Selection::of(*call.resource, options));
+  TRY(ListPlan plan, plan_list(call, store.revision().number));
+  const std::size_t page_size = plan.limit == 0 ? 0 : plan.limit;
+  Response response;
+  response.is_list = true;
+  response.items_typed = call.resource->custom;
+  std::int64_t rest = 0;
+  bool more = false;
+  std::string next;
+  store::Revision at = plan.range.at;
+  for (;;) {
+    plan.range.limit = page_size == 0 ? 0 : std::max<std::size_t>(page_size, 64);
+    plan.range.count_rest = page_size != 0;
+    auto page = store.range(plan.range);
+    if (!page.ok()) {
+      if (page.error().reason == Reason::expired) return list_expired(call);
+      return page.error();
+    }
+    at = page->revision;
+    std::size_t taken = 0;
+    for (const store::EntryPtr& entry : page->entries) {
+      // The page is full: the next one starts behind the last object that was taken, whatever lies
+      // between; so an empty last page is never announced.
+      if (page_size != 0 && response.items.size() == page_size) {
+        if (!selection.everything() && !selection.matches(entry->value())) {
+          ++taken;
+          continue;
+        }
+        more = true;
+        rest = static_cast<std::int64_t>(page->entries.size() - taken + page->rest);
+        break;
+      }
+      ++taken;
+      if (!selection.everything() && !selection.matches(entry->value())) continue;
+      TRY(Object object, served(call, entry));
+      response.items.push_back(std::move(object));
+      next = std::string(entry->key().substr(plan.prefix.size())) + '\0';
+    }
+    if (more || !page->more) break;
+    plan.range.from = page->next;
+    plan.range.at = at;
+  }
+  Value meta = Value::object({{"resourceVersion", at.text()}});
+  if (more) {
+    meta.set("continue", to_text(ContinueToken{at.number, next}));
+    if (selection.everything()) meta.set("remainingItemCount", rest);
+  }
+  response.revision = store.revision().number;
+  response.warnings = std::move(call.warnings);
+  const Form& form = call.request.form;
+  if (form.kind == Form::Kind::table) {
+    response.is_list = false;
+    response.object =
+        Object(table_of(*columns_of(*call.resource), meta, response.items, form, call.now));
+    response.items.clear();
+    return response;
+  }
+  Value envelope = Value::object({{"apiVersion", call.resource->api_version()},
+                                  {"kind", call.resource->list_kind()},
+                                  {"metadata", std::move(meta)}});
+  if (form.kind == Form::Kind::partial) {
+    envelope.set("apiVersion", "meta.k8s.io/" + form.version);
+    envelope.set("kind", "PartialObjectMetadataList");
+    for (Object& item : response.items) item = Object(partial_of(item.value(), form.version));
+    response.items_typed = false;
+    response.items_null = true;
+  }
+  response.object = Object(std::move(envelope));
+  return response;
+}
+
+}  // namespace keelson::registry

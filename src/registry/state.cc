@@ -1,0 +1,108 @@
+#include "registry/state.h"
+
+#include "model/meta.h"
+#include "registry/field_owners.h"
+
+namespace keelson::registry {
+
+Registry::State::State(store::Store& the_store, Environment the_environment, Settings the_settings)
+    : store(the_store),
+      environment(std::move(the_environment)),
+      settings(std::move(the_settings)),
+      addresses(settings.service_range, settings.node_port_first, settings.node_port_last) {}
+
+store::EntryPtr Registry::State::entry(std::string_view resource, std::string_view ns,
+                                       std::string_view name) const {
+  std::string key(resource);
+  key.append("/").append(ns).append("/").append(name);
+  return store.get(key);
+}
+
+const Value& Registry::State::object(std::string_view resource, std::string_view ns,
+                                     std::string_view name) const {
+  static const Value none;
+  const store::EntryPtr found = entry(resource, ns, name);
+  return found ? found->value() : none;
+}
+
+std::vector<store::EntryPtr> Registry::State::entries(std::string_view resource,
+                                                      std::string_view ns) const {
+  std::string prefix(resource);
+  prefix += '/';
+  if (!ns.empty()) prefix.append(ns).append("/");
+  std::vector<store::EntryPtr> out;
+  store.each(prefix, [&](const store::EntryPtr& one) { out.push_back(one); });
+  return out;
+}
+
+Result<Value> Registry::State::converted(const model::Resource& from, const model::Resource& to,
+                                         const Value& object) const {
+  if (&from == &to || (from.version == to.version && from.group == to.group)) return object;
+  return model::convert(from, to, object);
+}
+
+Result<Object> Registry::State::served(const Call& call, const store::EntryPtr& entry) const {
+  if (call.resource == call.storage) return Object(entry, entry->bytes(), entry->value());
+  return served(call, entry->value());
+}
+
+Result<Object> Registry::State::served(const Call& call, const Value& stored) const {
+  TRY(Value object, converted(*call.storage, *call.resource, stored));
+  return Object(std::move(object));
+}
+
+Result<store::EntryPtr> Registry::State::put(Call& call, std::string key, Value object) {
+  constexpr std::size_t kObjectBytesMax = 1536 * 1024;
+  const Value before = [&] {
+    const store::EntryPtr existing = store.get(key);
+    return existing ? existing->value() : Value();
+  }();
+  if (call.request.dry()) {
+    // The answer of a dry run has the version that the object had.
+    if (before.is_null()) object.edit("metadata").erase("resourceVersion");
+    const std::string bytes = to_object_json(object);
+    return std::make_shared<const store::Entry>(key, bytes, std::move(object), store.revision(),
+                                                store.revision());
+  }
+  object.edit("metadata").set("resourceVersion", store.next_revision().text());
+  std::string bytes = to_object_json(object);
+  if (bytes.size() > kObjectBytesMax)
+    return Error{Reason::request_entity_too_large, "etcdserver: request is too large"};
+  store::Transaction transaction;
+  transaction.puts = std::move(call.also);
+  call.also.clear();
+  transaction.puts.push_back({key, std::move(bytes), object});
+  TRY_VOID([&]() -> Result<void> {
+    auto done = store.commit(std::move(transaction));
+    if (!done.ok()) return done.error();
+    return {};
+  }());
+  observe(call.storage->name(), before, object);
+  return store.get(key);
+}
+
+Result<std::int64_t> Registry::State::erase(Call& call, const std::string& key) {
+  const store::EntryPtr existing = store.get(key);
+  if (!existing || call.request.dry()) return store.revision().number;
+  store::Transaction transaction;
+  transaction.deletes.push_back(key);
+  transaction.puts = std::move(call.also);
+  call.also.clear();
+  TRY(const store::Revision revision, store.commit(std::move(transaction)));
+  observe(call.storage->name(), existing->value(), Value());
+  return revision.number;
+}
+
+void Registry::State::observe(std::string_view resource, const Value& before, const Value& after) {
+  if (resource == "services") addresses.observe(before, after);
+  if (resource == "customresourcedefinitions.apiextensions.k8s.io") serve_definition(before, after);
+  if (resource == "apiservices.apiregistration.k8s.io") ++served_generation;
+}
+
+void Registry::State::load() {
+  for (const store::EntryPtr& one : entries("services")) addresses.observe(Value(), one->value());
+  for (const store::EntryPtr& one : entries("customresourcedefinitions.apiextensions.k8s.io"))
+    serve_definition(Value(), one->value());
+}
+
+}  // namespace keelson::registry

@@ -1,0 +1,16 @@
+// Subresources whose body is not their object: scale, binding, eviction; and kinds that are
+// answered and forgotten.
+#pragma once
+
+#include "registry/state.h"
+
+namespace keelson::registry {
+
+Result<Response> execute_scale(Registry::State& state, Call& call);
+Result<Response> bind_pod(Registry::State& state, Call& call);
+Result<Response> evict_pod(Registry::State& state, Call& call);
+
+// {"status": "Success", "code": 201}.
+Response created_status(Call& call, std::int64_t revision);
+
+}  // namespace keelson::registry
