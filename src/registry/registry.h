@@ -73,6 +73,7 @@ struct Settings {
   int node_port_first = 30000, node_port_last = 32767;
   std::string advertise_address = "127.0.0.1";  // of the kubernetes Service's endpoint
   int advertise_port = 6443;
+  bool own_kinds = true;  // the definitions of keelson.dev exist from the start
 };
 
 class Registry {
@@ -101,11 +102,12 @@ class Registry {
 
   // Discovery changes (CRDs, APIServices): counts up with every change of what is served.
   std::int64_t served_generation() const;
-  // What is served now, with the resources of established CRDs.
+  // What is served right now, custom resources included. Ask again after served_generation changed.
   const model::TypeTable& types() const;
 
+  struct State;  // internal to this room
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

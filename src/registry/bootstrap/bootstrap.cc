@@ -15,7 +15,7 @@ Result<void> Registry::State::bootstrap() {
   store::Transaction transaction;
   std::vector<std::pair<std::string, Value>> written;
   std::vector<Seed> seeds = bootstrap_content(settings, moment);
-  for (Value& definition : shipped_definitions())
+  for (Value& definition : settings.own_kinds ? shipped_definitions() : std::vector<Value>())
     seeds.push_back(
         {"apiextensions.k8s.io", "v1", "customresourcedefinitions", std::move(definition), {}});
   for (Seed& seed : seeds) {

@@ -112,7 +112,7 @@ std::vector<codec::Value> shipped_definitions() {
   for (const char* text : kDefinitions) {
     auto parsed = codec::parse_yaml(text);
     KEELSON_CHECK(parsed.ok());
-    out.push_back(std::move(parsed).value());
+    out.push_back(std::move(parsed->value));
   }
   return out;
 }
