@@ -124,7 +124,8 @@ model::FieldValidation validation_of(const Request& request) {
 
 Result<Value> Registry::State::decode_as(Call& call, const model::Resource& resource,
                                          const codec::JsonDocument& document) {
-  auto decoded = model::decode(resource, document, validation_of(call.request));
+  auto decoded =
+      model::decode(resource, document, validation_of(call.request), call.request.body_text);
   if (!decoded.ok()) return decoded.error();
   for (std::string& text : decoded->warnings) call.warn(std::move(text));
   model::apply_defaults(resource, decoded->object);

@@ -132,7 +132,9 @@ std::int64_t Registry::revision() const {
   return state_->store.revision().number;
 }
 
-const model::TypeTable& Registry::types() const { return state_->types; }
+const model::TypeTable& Registry::types() const {
+  return state_->types;
+}
 
 std::int64_t Registry::served_generation() const {
   return state_->served_generation;

@@ -62,7 +62,7 @@ Result<Value> decode_scale(Call& call, const codec::JsonDocument& document) {
   const codec::Type* type = call.subresource->type;
   if (!type) return document.value;
   const std::string_view how = call.request.options.field_validation;
-  auto decoded = model::decode(*type, "v1", "Scale", document,
+  auto decoded = model::decode(*type, "autoscaling", "v1", "Scale", document,
                                how == "Ignore"   ? model::FieldValidation::ignore
                                : how == "Strict" ? model::FieldValidation::strict
                                                  : model::FieldValidation::warn);

@@ -5,11 +5,9 @@
 #include <string>
 
 #include "model/meta.h"
-#include "model/quantity.h"
+#include "model/scheme.h"
 
 namespace keelson::registry {
-
-using model::Quantity;
 
 namespace {
 
@@ -32,21 +30,6 @@ bool pod_spec_changed(const Value& a, const Value& b) {
   return !same(a, b, kSpec);
 }
 
-void create_pod(Change& change) {
-  Value& pod = change.object;
-  pod.set("status", Value::object({{"phase", "Pending"}, {"qosClass", pod_quality(pod)}}));
-  if (!pod.at("spec.schedulingGates").empty())
-    pod.edit_path("status.conditions")
-        .push_back(
-            Value::object({{"type", "PodScheduled"},
-                           {"status", "False"},
-                           {"reason", "SchedulingGated"},
-                           {"message", "Scheduling is blocked due to non-empty scheduling gates"},
-                           {"lastProbeTime", nullptr},
-                           {"lastTransitionTime", nullptr},
-                           {"observedGeneration", 1}}));
-}
-
 void update_pod_status(Change& change) {
   Value& pod = change.object;
   Value& meta = pod.edit("metadata");
@@ -57,14 +40,6 @@ void update_pod_status(Change& change) {
 
 // --- namespaces ---
 
-void create_namespace(Change& change) {
-  change.object.set("status", Value::object({{"phase", "Active"}}));
-  Value& finalizers = change.object.edit("spec").edit("finalizers");
-  for (const Value& one : finalizers.elements())
-    if (one.as_string() == "kubernetes") return;
-  finalizers.push_back("kubernetes");
-}
-
 void update_namespace(Change& change) {
   Value& object = change.object;
   const Value& finalizers = change.old["spec"]["finalizers"];
@@ -73,11 +48,6 @@ void update_namespace(Change& change) {
 }
 
 // --- volumes ---
-
-void create_volume(Change& change) {
-  change.object.set("status", Value::object({{"phase", "Pending"},
-                                             {"lastPhaseTransitionTime", to_rfc3339(change.now)}}));
-}
 
 void update_volume_status(Change& change) {
   constexpr std::string_view kTime = "lastPhaseTransitionTime";
@@ -174,29 +144,8 @@ void keep_decisions(Change& change) {
   stamp_conditions(change);
 }
 
-// A Job's selector and the labels that tie its pods to it are generated from its uid.
-void create_job(Change& change) {
-  Value& job = change.object;
-  if (job["spec"]["manualSelector"].as_bool()) return;
-  const std::string uid(model::uid_of(job));
-  const std::string name(model::name_of(job));
-  Value& labels = job.edit_path("spec.template.metadata.labels");
-  for (const char* key : {"batch.kubernetes.io/job-name", "job-name"})
-    if (!labels.has(key)) labels.set(key, name);
-  for (const char* key : {"batch.kubernetes.io/controller-uid", "controller-uid"})
-    if (!labels.has(key)) labels.set(key, uid);
-  Value& match = job.edit("spec").edit("selector").edit("matchLabels");
-  if (!match.has("batch.kubernetes.io/controller-uid"))
-    match.set("batch.kubernetes.io/controller-uid", uid);
-}
-
 // The template's own generation is kept in an annotation since apps/v1.
 constexpr std::string_view kTemplateGeneration = "deprecated.daemonset.template.generation";
-
-void create_daemon_set(Change& change) {
-  Value& annotations = change.object.edit("metadata").edit("annotations");
-  if (annotations[kTemplateGeneration].as_string() < "1") annotations.set(kTemplateGeneration, "1");
-}
 
 void update_daemon_set(Change& change) {
   std::int64_t generation = 0;
@@ -218,15 +167,6 @@ void clean_secret_references(Change& change) {
   object.set("secrets", std::move(list));
 }
 
-void create_custom_definition(Change& change) {
-  // Conditions and names come from what the server accepts, right after the write.
-  change.object.erase("status");
-}
-
-void create_api_service(Change& change) {
-  change.object.erase("status");
-}
-
 const std::map<std::string_view, Strategy>& strategies() {
   static const std::map<std::string_view, Strategy> table = [] {
     using Meta = Strategy::StatusMeta;
@@ -237,14 +177,13 @@ const std::map<std::string_view, Strategy>& strategies() {
     add({.resource = "namespaces",
          .has_status = true,
          .echo = true,
-         .create = create_namespace,
+
          .update = update_namespace});
     add({.resource = "nodes", .has_status = true});
     add({.resource = "pods",
          .has_status = true,
          .echo = true,
          .generation_fields = spec,
-         .create = create_pod,
          .update_status = update_pod_status});
     add({.resource = "services", .has_status = true, .upsert = true, .echo = true});
     add({.resource = "serviceaccounts",
@@ -254,7 +193,7 @@ const std::map<std::string_view, Strategy>& strategies() {
     add({.resource = "persistentvolumes",
          .has_status = true,
          .echo = true,
-         .create = create_volume,
+
          .update_status = update_volume_status});
     add({.resource = "persistentvolumeclaims",
          .has_status = true,
@@ -281,13 +220,9 @@ const std::map<std::string_view, Strategy>& strategies() {
     add({.resource = "daemonsets.apps",
          .has_status = true,
          .generation_fields = spec,
-         .create = create_daemon_set,
+
          .update = update_daemon_set});
-    add({.resource = "jobs.batch",
-         .has_status = true,
-         .orphan = true,
-         .generation_fields = spec,
-         .create = create_job});
+    add({.resource = "jobs.batch", .has_status = true, .orphan = true, .generation_fields = spec});
     add({.resource = "cronjobs.batch", .has_status = true, .generation_fields = spec});
     add({.resource = "horizontalpodautoscalers.autoscaling", .has_status = true});
     add({.resource = "poddisruptionbudgets.policy",
@@ -350,15 +285,11 @@ const std::map<std::string_view, Strategy>& strategies() {
          .has_status = true,
          .status_meta = Meta::all,
          .generation_fields = spec});
-    add({.resource = "apiservices.apiregistration.k8s.io",
-         .has_status = true,
-         .versioned = true,
-         .create = create_api_service});
+    add({.resource = "apiservices.apiregistration.k8s.io", .has_status = true, .versioned = true});
     add({.resource = "customresourcedefinitions.apiextensions.k8s.io",
          .has_status = true,
          .versioned = true,
-         .generation_fields = spec,
-         .create = create_custom_definition});
+         .generation_fields = spec});
     const std::string_view admission[] = {
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
         "mutatingadmissionpolicies.admissionregistration.k8s.io",
@@ -425,14 +356,16 @@ const Strategy& custom_strategy(bool has_status) {
 }
 
 void prepare_create(const Strategy& strategy, Change& change) {
-  const bool keeps_status = strategy.resource == "nodes";
-  if (strategy.has_status && !keeps_status) change.object.erase("status");
+  model::prepare_create(change.resource, change.object, change.now);
   if (!strategy.generation_fields.empty() && !strategy.generation_from_zero)
     change.object.edit("metadata").set("generation", 1);
   if (strategy.create) strategy.create(change);
 }
 
 void prepare_update(const Strategy& strategy, Change& change) {
+  model::prepare_update(change.resource, change.object, change.old);
+  Value& meta = change.object.edit("metadata");
+  set_or_erase(meta, "generation", change.old["metadata"]["generation"]);
   if (strategy.has_status) set_or_erase(change.object, "status", change.old["status"]);
   if (strategy.update) strategy.update(change);
   if (!strategy.generation_fields.empty() && generation_changes(strategy, change))
@@ -513,41 +446,6 @@ void prepare_part_update(std::string_view subresource, Change& change) {
   } else {
     prepare_update(strategy_of(""), change);
   }
-}
-
-std::string_view pod_quality(const Value& pod) {
-  // Pod-level resources, where given, decide alone.
-  Quantity requests[2], limits[2];
-  bool guaranteed = true, any = false;
-  constexpr std::string_view kNames[2] = {"cpu", "memory"};
-  const auto add = [&](const Value& resources) {
-    bool limited[2] = {false, false};
-    for (int i = 0; i < 2; ++i) {
-      const Quantity request = Quantity::of(resources["requests"][kNames[i]]);
-      const Quantity limit = Quantity::of(resources["limits"][kNames[i]]);
-      if (!request.is_zero()) {
-        requests[i] = requests[i] + request;
-        any = true;
-      }
-      if (!limit.is_zero()) {
-        limits[i] = limits[i] + limit;
-        limited[i] = any = true;
-      }
-    }
-    if (!limited[0] || !limited[1]) guaranteed = false;
-  };
-  const Value& whole = pod["spec"]["resources"];
-  if (!whole["requests"].empty() || !whole["limits"].empty()) {
-    add(whole);
-  } else {
-    for (std::string_view list : {"containers", "initContainers"})
-      for (const Value& container : pod["spec"][list].elements()) add(container["resources"]);
-  }
-  if (!any) return "BestEffort";
-  if (guaranteed)
-    for (int i = 0; i < 2; ++i)
-      if (!requests[i].is_zero() && !(requests[i] == limits[i])) guaranteed = false;
-  return guaranteed ? "Guaranteed" : "Burstable";
 }
 
 }  // namespace keelson::registry

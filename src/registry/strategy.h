@@ -12,11 +12,13 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "codec/value.h"
+#include "model/types.h"
 #include "registry/request.h"
 
 namespace keelson::registry {
 
 struct Change {
+  const model::Resource& resource;  // in storage version
   Value& object;
   const Value& old;  // null on creation
   const Identity& identity;
@@ -54,8 +56,5 @@ void prepare_status_update(const Strategy& strategy, Change& change);
 // Of the subresources that write a part of their object: ephemeralcontainers, resize, approval,
 // finalize, scale.
 void prepare_part_update(std::string_view subresource, Change& change);
-
-// "Guaranteed", "Burstable" or "BestEffort".
-std::string_view pod_quality(const Value& pod);
 
 }  // namespace keelson::registry

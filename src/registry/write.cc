@@ -129,13 +129,11 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
     if (!causes.empty())
       return invalid(call.group_kind(), model::name_of(stored), std::move(causes));
   }
-  Change change{stored, Value(), call.request.identity, call.now, rng()};
+  Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
   prepare_create(call.strategy, change);
   model::apply_defaults(*call.storage, stored);
   const model::FieldErrors errors = model::validate_create(*call.storage, stored);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
-  for (std::string& text : model::warnings_of(*call.storage, stored, Value()))
-    call.warn(std::move(text));
   TRY_VOID(admission.validate());
   const std::string name(model::name_of(stored));
   if (!model::revision_of(stored).empty() && model::revision_of(stored) != "0")
@@ -229,7 +227,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
     if (!causes.empty()) return invalid(call.group_kind(), call.request.name, std::move(causes));
   }
   set_or_erase(stored.edit("metadata"), "generation", old["metadata"]["generation"]);
-  Change change{stored, old, call.request.identity, call.now, rng()};
+  Change change{*call.storage, stored, old, call.request.identity, call.now, rng()};
   if (is_status)
     prepare_status_update(call.strategy, change);
   else if (call.subresource)
@@ -245,8 +243,6 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
                                     : partial ? model::FieldErrors()
                                               : model::validate_update(*call.storage, stored, old);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
-  for (std::string& text : model::warnings_of(*call.storage, stored, old))
-    call.warn(std::move(text));
   TRY_VOID(admission.validate());
   const bool finalized =
       call.storage->name() != "namespaces" || stored["spec"]["finalizers"].empty();

@@ -34,7 +34,7 @@ Result<void> Registry::State::bootstrap() {
     track_update(*resource, strategy, Value(), object, writer);
     object.edit("metadata").set("creationTimestamp", to_rfc3339(moment));
     object.edit("metadata").set("uid", rng().uuid());
-    Change change{object, Value(), server, moment, rng()};
+    Change change{*resource, object, Value(), server, moment, rng()};
     prepare_create(strategy, change);
     if (!seed.status.is_null()) {
       const Value before = object;
