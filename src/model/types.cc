@@ -42,6 +42,8 @@ void TypeTable::index() {
   for (const auto& [key, r] : resources_)
     if (const auto kept = storage_.find(r->stored_as); kept != storage_.end())
       storage_.emplace(r->name(), kept->second);
+  // The original keeps some kinds in a version that it no longer serves: the one there is.
+  for (const auto& [key, r] : resources_) storage_.emplace(r->name(), r);
 }
 
 ResourcePointer TypeTable::find(std::string_view group, std::string_view version,

@@ -1,31 +1,81 @@
 #include "registry/field_owners.h"
 
+#include "codec/managed_fields.h"
 #include "model/meta.h"
+#include "model/scheme.h"
 
 namespace keelson::registry {
 
-void track_update(const model::Resource&, const Strategy&, const Value& live, Value& object,
-                  const FieldWriter&) {
-  if (live["metadata"].has("managedFields") && !object["metadata"].has("managedFields"))
-    object.edit("metadata").set("managedFields", live["metadata"]["managedFields"]);
+namespace {
+
+using codec::field_path;
+using codec::FieldSet;
+
+// The fields of a write that the strategy takes from the old object.
+FieldSet reset_fields(const Strategy& strategy, std::string_view subresource) {
+  if (subresource == "status") {
+    FieldSet fields{field_path({"spec"})};
+    switch (strategy.status_meta) {
+      case Strategy::StatusMeta::free: break;
+      case Strategy::StatusMeta::labels: fields.insert(field_path({"metadata", "labels"})); break;
+      case Strategy::StatusMeta::all: fields.insert(field_path({"metadata"})); break;
+    }
+    if (strategy.resource == "pods") {
+      fields.insert(field_path({"metadata", "deletionTimestamp"}));
+      fields.insert(field_path({"metadata", "ownerReferences"}));
+    }
+    return fields;
+  }
+  if (strategy.has_status && subresource != "approval") return FieldSet{field_path({"status"})};
+  if (subresource == "approval") return FieldSet{field_path({"spec"})};
+  return {};
 }
 
-Result<Value> apply_configuration(const model::Resource&, const Strategy&, const Value& live,
-                                  const Value& configuration, const FieldWriter&, bool) {
-  if (live.is_null()) return configuration;
-  return live;
-}
-
-bool same_but_times(const Value& a, const Value& b) {
-  if (a == b) return true;
-  const auto timeless = [](const Value& object) {
-    Value out = object;
-    Value& fields = out.edit("metadata").edit("managedFields");
-    for (std::size_t i = 0; i < fields.size(); ++i) fields.edit(i).erase("time");
-    return out;
+codec::Ownership ownership_of(const model::TypeTable& types, const model::Resource& resource,
+                              const Strategy& strategy, const FieldWriter& writer) {
+  codec::Ownership out;
+  out.api_version = resource.api_version();
+  out.kind = resource.kind;
+  out.subresource = writer.subresource;
+  out.type = resource.type;
+  out.reset = reset_fields(strategy, writer.subresource);
+  const std::vector<model::ResourcePointer> versions = types.versions(resource.name());
+  if (versions.size() < 2) return out;
+  const auto find = [versions](std::string_view api_version) -> const model::Resource* {
+    for (const model::ResourcePointer& one : versions)
+      if (one->api_version() == api_version) return one.get();
+    return nullptr;
   };
-  if (!(a["metadata"].has("managedFields") && b["metadata"].has("managedFields"))) return false;
-  return timeless(a) == timeless(b);
+  out.type_of = [find](std::string_view api_version) -> const codec::Type* {
+    const model::Resource* found = find(api_version);
+    return found ? found->type : nullptr;
+  };
+  out.convert = [find](const Value& object, std::string_view from, std::string_view to) {
+    const model::Resource *source = find(from), *target = find(to);
+    if (!source || !target || source == target) return object;
+    auto converted = model::convert(*source, *target, object);
+    return converted.ok() ? *converted : object;
+  };
+  const FieldSet reset = out.reset;
+  out.reset_of = [reset](std::string_view) { return reset; };
+  return out;
+}
+
+}  // namespace
+
+void track_update(const model::TypeTable& types, const model::Resource& resource,
+                  const Strategy& strategy, const Value& live, Value& object,
+                  const FieldWriter& writer) {
+  object = codec::track_update(ownership_of(types, resource, strategy, writer), live, object,
+                               writer.manager, writer.now);
+}
+
+Result<Value> apply_configuration(const model::TypeTable& types, const model::Resource& resource,
+                                  const Strategy& strategy, const Value& live,
+                                  const Value& configuration, const FieldWriter& writer,
+                                  bool force) {
+  return codec::apply_configuration(ownership_of(types, resource, strategy, writer), live,
+                                    configuration, writer.manager, force, writer.now);
 }
 
 }  // namespace keelson::registry

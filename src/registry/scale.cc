@@ -118,7 +118,7 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
   TRY(Value live, state.converted(*call.storage, *call.resource, entry->value()));
   if (request.verb == Verb::get) return answer_scale(state, call, live, 200);
   const ScalePaths paths = paths_of(call);
-  const FieldWriter writer{call.manager(), "scale", call.resource->api_version(), call.now};
+  const FieldWriter writer{call.manager(), "scale", call.now};
   Value object = live;
   if (patching && request.patch_type == PatchType::apply) {
     if (!request.body.ok()) return request.body.error();
@@ -127,8 +127,8 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
     wanted.edit("metadata").set("name", request.name);
     const Value& replicas = request.body->value["spec"]["replicas"];
     if (!replicas.is_null()) wanted.edit_path(paths.replicas) = replicas;
-    TRY(object, apply_configuration(*call.resource, call.strategy, live, wanted, writer,
-                                    request.options.force.value_or(false)));
+    TRY(object, apply_configuration(state.types, *call.resource, call.strategy, live, wanted,
+                                    writer, request.options.force.value_or(false)));
     if (replicas.is_null()) object = live;
   } else {
     if (patching) {
@@ -142,7 +142,7 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
     // Custom resources demand a version that a Scale need not give.
     if (revision.empty() && call.strategy.versioned)
       object.edit("metadata").set("resourceVersion", model::revision_of(live));
-    track_update(*call.resource, call.strategy, live, object, writer);
+    track_update(state.types, *call.resource, call.strategy, live, object, writer);
   }
   TRY(Response written, state.store_update(call, entry, std::move(object)));
   const Value now = call.request.form.kind == Form::Kind::object

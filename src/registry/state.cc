@@ -1,7 +1,6 @@
 #include "registry/state.h"
 
 #include "model/meta.h"
-#include "registry/field_owners.h"
 
 namespace keelson::registry {
 

@@ -1,6 +1,7 @@
 // Create, update and patch. The order of the steps is that of Kubernetes' handlers and generic
 // store, because it decides which of several faults a client is told about.
 #include "base/text.h"
+#include "codec/managed_fields.h"
 #include "codec/patch.h"
 #include "model/meta.h"
 #include "registry/admission/admission.h"
@@ -40,7 +41,7 @@ void fill_system_fields(Call& call, Prng& rng, Value& object) {
 }
 
 FieldWriter writer_of(const Call& call) {
-  return {call.manager(), call.request.subresource, call.resource->api_version(), call.now};
+  return {call.manager(), call.request.subresource, call.now};
 }
 
 // The path under which the original keeps an object; it shows in one of its messages.
@@ -114,7 +115,7 @@ Result<Response> Registry::State::create(Call& call) {
 }
 
 Result<Response> Registry::State::create_object(Call& call, Value object) {
-  track_update(*call.resource, call.strategy, Value(), object, writer_of(call));
+  track_update(types, *call.resource, call.strategy, Value(), object, writer_of(call));
   TRY(Value stored, converted(*call.resource, *call.storage, object));
   return store_new(call, std::move(stored));
 }
@@ -181,7 +182,7 @@ Result<Response> Registry::State::update(Call& call) {
     return create_object(call, std::move(object));
   }
   TRY(Value live, converted(*call.storage, *call.resource, entry->value()));
-  track_update(*call.resource, call.strategy, live, object, writer_of(call));
+  track_update(types, *call.resource, call.strategy, live, object, writer_of(call));
   return store_update(call, entry, std::move(object));
 }
 
@@ -254,7 +255,8 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
     return response;
   }
   // A write that changes nothing keeps the version.
-  if (same_but_times(stored, old)) {
+  stored = codec::without_new_times(old, stored);
+  if (stored == old) {
     TRY(Object unchanged, served(call, entry));
     return answer(call, unchanged, 200);
   }
@@ -331,7 +333,7 @@ Result<Response> Registry::State::patch(Call& call) {
     TRY(Value object, apply_patch(call, live));
     TRY_VOID(match_namespace(call, object));
     TRY_VOID(check_name(call, object));
-    track_update(*call.resource, call.strategy, live, object, writer_of(call));
+    track_update(types, *call.resource, call.strategy, live, object, writer_of(call));
     return store_update(call, entry, std::move(object));
   }
   if (!request.body.ok()) return request.body.error();
@@ -339,8 +341,9 @@ Result<Response> Registry::State::patch(Call& call) {
   if (entry) {
     TRY(live, converted(*call.storage, *call.resource, entry->value()));
   }
-  TRY(Value merged, apply_configuration(*call.resource, call.strategy, live, request.body->value,
-                                        writer_of(call), request.options.force.value_or(false)));
+  TRY(Value merged,
+      apply_configuration(types, *call.resource, call.strategy, live, request.body->value,
+                          writer_of(call), request.options.force.value_or(false)));
   TRY(Value object, decode_as(call, *call.resource, codec::JsonDocument{merged, {}}));
   if (!entry) {
     const std::string uid(model::uid_of(object));

@@ -30,8 +30,8 @@ Result<void> Registry::State::bootstrap() {
     Value object = std::move(decoded->object);
     model::apply_defaults(*resource, object);
     const Strategy& strategy = strategy_of(resource->name());
-    FieldWriter writer{std::string(seed.manager), "", resource->api_version(), moment};
-    track_update(*resource, strategy, Value(), object, writer);
+    FieldWriter writer{std::string(seed.manager), "", moment};
+    track_update(types, *resource, strategy, Value(), object, writer);
     object.edit("metadata").set("creationTimestamp", to_rfc3339(moment));
     object.edit("metadata").set("uid", rng().uuid());
     Change change{*resource, object, Value(), server, moment, rng()};
@@ -40,9 +40,8 @@ Result<void> Registry::State::bootstrap() {
       const Value before = object;
       object.set("status", std::move(seed.status));
       if (!seed.status_manager.empty()) {
-        FieldWriter status_writer{std::string(seed.status_manager), "status",
-                                  resource->api_version(), moment};
-        track_update(*resource, strategy, before, object, status_writer);
+        FieldWriter status_writer{std::string(seed.status_manager), "status", moment};
+        track_update(types, *resource, strategy, before, object, status_writer);
       }
     }
     model::apply_defaults(*resource, object);
