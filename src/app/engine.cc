@@ -1,0 +1,173 @@
+#include "app/engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "api/access_control.h"
+#include "api/pki.h"
+#include "api/server.h"
+#include "api/tls.h"
+#include "api/tokens.h"
+#include "app/version.h"
+#include "base/text.h"
+#include "control/controllers.h"
+#include "host/linux/files.h"
+#include "host/linux/linux_host.h"
+#include "registry/registry.h"
+#include "runtime/embedded_cluster.h"
+#include "runtime/identity.h"
+#include "runtime/manager.h"
+#include "store/store.h"
+
+namespace keelson::app {
+namespace {
+
+using codec::Value;
+
+constexpr const char* kIssuer = "https://kubernetes.default.svc.cluster.local";
+
+// What this machine offers a node, leaving nothing aside: the engine itself is small.
+Value machine_capacity() {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES),
+             page = sysconf(_SC_PAGE_SIZE);
+  return Value::object(
+      {{"cpu", std::to_string(cores)},
+       {"memory", std::to_string(static_cast<long long>(pages) * page / 1024) + "Ki"},
+       {"pods", "110"}});
+}
+
+int saved_port(const std::string& directory) {
+  std::ifstream file(directory + "/port");
+  std::string text;
+  std::getline(file, text);
+  return static_cast<int>(parse_int(trim(text)).value_or(0));
+}
+
+void save_port(const std::string& directory, int port) {
+  std::ofstream(directory + "/port", std::ios::trunc) << port << "\n";
+}
+
+}  // namespace
+
+struct Engine::Parts {
+  Parts(host::LinuxLoop& the_loop, EngineOptions the_options)
+      : loop(the_loop), options(std::move(the_options)), rng(host::system_seed()) {}
+
+  Result<void> open();
+  Result<void> serve();
+  void run_controllers();
+
+  host::LinuxLoop& loop;
+  EngineOptions options;
+  Prng rng;
+  std::unique_ptr<host::Files> files = host::make_linux_files();
+  std::unique_ptr<host::Sockets> sockets = host::make_linux_sockets(loop);
+  std::unique_ptr<host::Processes> processes = host::make_linux_processes(loop);
+  api::Pki pki;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<api::AccessControl> access;
+  std::unique_ptr<registry::Registry> registry;
+  std::unique_ptr<runtime::EmbeddedCluster> cluster;
+  std::unique_ptr<api::Server> server;
+  std::unique_ptr<runtime::Manager> manager;
+  std::string address;
+};
+
+Result<void> Engine::Parts::open() {
+  TRY(pki, api::open_pki(*files,
+                         {.directory = options.directory + "/pki",
+                          .dns_names = {},
+                          .addresses = {options.address}},
+                         loop.now()));
+  TRY(store, store::Store::open(loop, *files, {.directory = options.directory + "/store"}));
+  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
+  access = std::make_unique<api::AccessControl>(
+      std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});
+  registry = std::make_unique<registry::Registry>(
+      *store, access->environment(), registry::Settings{.own_kinds = options.controllers});
+  TRY_VOID(registry->start());
+  access->attach(*registry);
+  cluster = std::make_unique<runtime::EmbeddedCluster>(
+      loop, *store, runtime::execute_through(*registry), rng.next());
+  return {};
+}
+
+Result<void> Engine::Parts::serve() {
+  server = std::make_unique<api::Server>(
+      api::ServerParts{.loop = loop,
+                       .sockets = *sockets,
+                       .registry = *registry,
+                       .access = *access,
+                       .rng = rng,
+                       .when_durable =
+                           [this](std::int64_t revision, std::function<void()> call) {
+                             store->when_durable({revision}, std::move(call));
+                           },
+                       .version_text = kKubernetesVersion});
+  TRY(auto context, api::TlsContext::make({.certificate_pem = pki.serving.certificate_pem,
+                                           .key_pem = pki.serving.key_pem,
+                                           .client_ca_pem = pki.ca.certificate_pem}));
+  const int wanted = options.port != 0 ? options.port : saved_port(options.directory);
+  auto port = server->listen(options.address, wanted, context);
+  // The port of last time may be somebody else's by now; a given one must be had.
+  if (!port.ok() && options.port == 0 && wanted != 0)
+    port = server->listen(options.address, 0, context);
+  if (!port.ok()) return port.error();
+  save_port(options.directory, *port);
+  const std::string public_address = options.address == "0.0.0.0" ? "127.0.0.1" : options.address;
+  server->set_public_address(public_address + ":" + std::to_string(*port));
+  address = "https://" + public_address + ":" + std::to_string(*port);
+  return {};
+}
+
+void Engine::Parts::run_controllers() {
+  manager = std::make_unique<runtime::Manager>(loop, *cluster, rng.next());
+  manager->on_error(
+      [](std::string_view controller, const runtime::Key& key, const std::string& error) {
+        std::fprintf(stderr, "%.*s %s/%s: %s\n", static_cast<int>(controller.size()),
+                     controller.data(), key.namespace_.c_str(), key.name.c_str(), error.c_str());
+      });
+  control::ControllerNeeds needs;
+  needs.machine.capacity = machine_capacity();
+  needs.ca_pem = pki.ca.certificate_pem;
+  for (auto& controller : control::all_controllers(needs)) {
+    const std::string name(controller->name());
+    if (options.only.empty() ||
+        std::find(options.only.begin(), options.only.end(), name) != options.only.end())
+      manager->add(std::move(controller));
+  }
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Engine::~Engine() {
+  // Whoever refers to another part ends before it.
+  parts_->manager.reset();
+  parts_->server.reset();
+  parts_->cluster.reset();
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(host::LinuxLoop& loop, EngineOptions options) {
+  auto parts = std::make_unique<Parts>(loop, std::move(options));
+  TRY_VOID(parts->open());
+  TRY_VOID(parts->serve());
+  if (parts->options.controllers) parts->run_controllers();
+  return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+}
+
+const std::string& Engine::server() const {
+  return parts_->address;
+}
+
+std::string Engine::kubeconfig(const std::string& context) const {
+  return api::kubeconfig_text(parts_->pki, context, parts_->address);
+}
+
+void Engine::stop(std::function<void()> done) {
+  parts_->manager.reset();
+  parts_->server->stop(Duration::seconds(5), std::move(done));
+}
+
+}  // namespace keelson::app

@@ -1,0 +1,45 @@
+// Engine: the whole live platform in one object, put together from the rooms: store, registry, API
+// server, controllers, nodes, network. The only place that knows how they fit. Everything runs on
+// the loop of the caller.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/client.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "host/linux/loop.h"
+
+namespace keelson::app {
+
+struct EngineOptions {
+  std::string name, directory;
+  std::string address = "127.0.0.1";
+  int port = 0;                   // 0: the one of last time if it is free, else a free one
+  bool controllers = true;        // false: a bare API server, as operators' tests use it
+  std::vector<std::string> only;  // names of controllers; empty: all
+};
+
+class Engine {
+ public:
+  // Opens the state and starts everything; the API answers once this returns.
+  static Result<std::unique_ptr<Engine>> start(host::LinuxLoop& loop, EngineOptions options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const std::string& server() const;  // "https://127.0.0.1:6443"
+  std::string kubeconfig(const std::string& context) const;
+  // Ends containers, connections and files in order, then calls `done` (within about ten seconds).
+  void stop(std::function<void()> done);
+
+ private:
+  struct Parts;
+  explicit Engine(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace keelson::app

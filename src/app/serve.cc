@@ -1,0 +1,83 @@
+// keelson serve: the engine in the foreground, until SIGTERM or SIGINT.
+#include <signal.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "app/commands.h"
+#include "app/engine.h"
+#include "app/instance.h"
+#include "base/text.h"
+#include "host/linux/linux_host.h"
+
+namespace keelson::app {
+namespace {
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "keelson: %s\n", message.c_str());
+  return 1;
+}
+
+// "ADDR:PORT", "ADDR" or ":PORT".
+bool parse_listen(const std::string& text, EngineOptions& options) {
+  if (text.empty()) return true;
+  const std::size_t colon = text.rfind(':');
+  const std::string address = text.substr(0, colon);
+  if (!address.empty()) options.address = address;
+  if (colon == std::string::npos) return true;
+  const auto port = parse_int(text.substr(colon + 1));
+  if (!port || *port < 0 || *port > 65535) return false;
+  options.port = static_cast<int>(*port);
+  return true;
+}
+
+// Whole or not at all: somebody may wait for this file to appear.
+bool write_file(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".new";
+  {
+    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+    file << text;
+    if (!file) return false;
+  }
+  return std::rename(fresh.c_str(), path.c_str()) == 0;
+}
+
+}  // namespace
+
+int command_serve(const ServeOptions& options) {
+  auto instance = find_instance(options.common.name, options.data);
+  if (!instance.ok()) return fail(instance.error().message);
+  EngineOptions engine_options{
+      .name = instance->name, .directory = instance->directory, .only = {}};
+  if (!parse_listen(options.listen, engine_options))
+    return fail("--listen \"" + options.listen + "\": write ADDR:PORT");
+  if (options.controllers == "none")
+    engine_options.controllers = false;
+  else if (options.controllers != "all")
+    engine_options.only = split(options.controllers, ',');
+  auto lock = InstanceLock::acquire(*instance);
+  if (!lock.ok()) return fail(lock.error().message);
+
+  host::LinuxLoop loop;
+  std::unique_ptr<Engine> engine;
+  bool stopping = false;
+  const auto signals = host::watch_signals(loop, {SIGTERM, SIGINT}, [&](int) {
+    if (stopping || !engine) return loop.stop();  // a second signal does not wait
+    stopping = true;
+    engine->stop([&] { loop.stop(); });
+  });
+  auto started = Engine::start(loop, engine_options);
+  if (!started.ok()) return fail(started.error().message);
+  engine = std::move(*started);
+  const std::string kubeconfig = engine->kubeconfig(instance->context());
+  for (const std::string& path : {instance->kubeconfig(), options.kubeconfig})
+    if (!path.empty() && !write_file(path, kubeconfig)) return fail(path + ": cannot be written");
+  announce_ready();
+  std::fprintf(stderr, "engine %s serves Kubernetes at %s\n", instance->name.c_str(),
+               engine->server().c_str());
+  loop.run();
+  engine.reset();
+  return 0;
+}
+
+}  // namespace keelson::app
