@@ -246,6 +246,10 @@ class Player {
       Value& metadata = object.edit("metadata");
       metadata.set("uid", "00000000-0000-4000-8000-000000000000");
       metadata.set("creationTimestamp", "2026-01-01T00:00:00Z");
+      // Admission names the service account before validation.
+      if (resource.kind == "Pod" && object["spec"].is_object() &&
+          is_unset_text(object["spec"]["serviceAccountName"]))
+        object.edit("spec").set("serviceAccountName", "default");
       prepare_create(resource, object, Instant::unix_seconds(1767225600));
       errors = validate_create(resource, object);
     } else {

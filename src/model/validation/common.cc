@@ -302,22 +302,30 @@ void check_at_most_hundred_percent(const Path& path, const Value& value, FieldEr
     errors.invalid(path, value, "must not be greater than 100%");
 }
 
-bool is_ipv4(std::string_view text) {
+namespace {
+
+bool is_ipv4_dotted(std::string_view text, bool leading_zeros) {
   int parts = 0;
   while (true) {
     const std::size_t dot = text.find('.');
     const std::string_view part = text.substr(0, dot);
-    if (part.empty() || part.size() > 3) return false;
+    if (part.empty() || (part.size() > 3 && !leading_zeros)) return false;
     int n = 0;
     for (const char c : part) {
       if (c < '0' || c > '9') return false;
-      n = n * 10 + (c - '0');
+      n = std::min(n * 10 + (c - '0'), 1000);
     }
-    if (n > 255 || (part.size() > 1 && part[0] == '0')) return false;
+    if (n > 255 || (part.size() > 1 && part[0] == '0' && !leading_zeros)) return false;
     ++parts;
     if (dot == std::string_view::npos) return parts == 4;
     text.remove_prefix(dot + 1);
   }
+}
+
+}  // namespace
+
+bool is_ipv4(std::string_view text) {
+  return is_ipv4_dotted(text, false);
 }
 
 namespace {
@@ -372,13 +380,92 @@ bool is_cidr(std::string_view text) {
   return bits && *bits >= 0 && *bits <= (is_ipv4(address) ? 32 : 128);
 }
 
+namespace {
+// ::ffff:a.b.c.d
+bool is_mapped(std::string_view text) {
+  const std::string lower = to_lower(text);
+  const std::size_t last = lower.rfind(':');
+  if (last == std::string::npos || !is_ipv6(text)) return false;
+  if (lower.find('.') == std::string::npos)
+    return lower.substr(0, 7) == "::ffff:" && split(lower, ':').size() == 5;
+  const std::string head = lower.substr(0, last);
+  return head == "::ffff" || head == "0:0:0:0:0:ffff";
+}
+}  // namespace
+
 void check_ip(const Path& path, std::string_view text, FieldErrors& errors) {
-  if (!is_ip(text))
+  if (is_mapped(text))
+    errors.invalid(path, text, "must not be an IPv4-mapped IPv6 address");
+  else if (!is_ip(text) && is_ipv4_dotted(text, true))
+    errors.invalid(path, text, "must not have leading 0s");
+  else if (!is_ip(text))
     errors.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 }
 
+std::vector<std::uint16_t> ip_groups(std::string_view text) {
+  std::vector<std::uint16_t> head, tail;
+  if (is_ipv4(text)) {
+    const std::vector<std::string> parts = split(text, '.');
+    for (std::size_t i = 0; i < 4; i += 2)
+      head.push_back(static_cast<std::uint16_t>(parse_int(parts[i]).value_or(0) * 256 +
+                                                parse_int(parts[i + 1]).value_or(0)));
+    return head;
+  }
+  if (!is_ipv6(text)) return {};
+  std::string full(text);
+  if (const std::size_t dot = full.find('.'); dot != std::string::npos) {
+    const std::size_t colon = full.rfind(':');
+    const auto low = ip_groups(std::string_view(full).substr(colon + 1));
+    char buffer[16];
+    std::snprintf(buffer, sizeof buffer, "%x:%x", low[0], low[1]);
+    full = full.substr(0, colon + 1) + buffer;
+  }
+  const std::size_t gap = full.find("::");
+  const auto read = [](const std::string& part, std::vector<std::uint16_t>& out) {
+    if (part.empty()) return;
+    for (const std::string& group : split(part, ':'))
+      out.push_back(static_cast<std::uint16_t>(std::stoul(group, nullptr, 16)));
+  };
+  if (gap == std::string::npos) {
+    read(full, head);
+    return head;
+  }
+  read(full.substr(0, gap), head);
+  read(full.substr(gap + 2), tail);
+  head.resize(8 - tail.size(), 0);
+  head.insert(head.end(), tail.begin(), tail.end());
+  return head;
+}
+
+namespace {
+bool is_masked(std::string_view cidr) {
+  const std::size_t slash = cidr.find('/');
+  const auto groups = ip_groups(cidr.substr(0, slash));
+  const auto bits = static_cast<std::size_t>(parse_int(cidr.substr(slash + 1)).value_or(0));
+  for (std::size_t b = bits; b < groups.size() * 16; ++b)
+    if ((groups[b / 16] >> (15 - b % 16) & 1) != 0) return false;
+  return true;
+}
+}  // namespace
+
 void check_cidr(const Path& path, std::string_view text, FieldErrors& errors) {
-  if (!is_cidr(text))
+  const std::size_t slash = text.find('/');
+  const std::string_view address = text.substr(0, slash);
+  if (is_cidr(text)) {
+    if (is_mapped(address))
+      errors.invalid(path, text, "must not have an IPv4-mapped IPv6 address");
+    else if (!is_masked(text))
+      errors.invalid(path, text, "must not have bits set beyond the prefix length");
+    return;
+  }
+  const auto bits =
+      slash == std::string_view::npos ? std::nullopt : parse_int(text.substr(slash + 1));
+  const bool digits = bits && text[slash + 1] >= '0' && text[slash + 1] <= '9';
+  const bool sloppy =
+      digits && (is_ipv6(address) ? *bits <= 128 : is_ipv4_dotted(address, true) && *bits <= 32);
+  if (sloppy)
+    errors.invalid(path, text, "must not have leading 0s in IP or prefix length");
+  else
     errors.invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
 }
 

@@ -17,7 +17,7 @@
 namespace keelson::model {
 
 constexpr std::string_view kNegative = "must be greater than or equal to 0";
-constexpr std::string_view kNotPositive = "must be greater than 0";
+constexpr std::string_view kNotPositive = "must be greater than zero";
 constexpr std::string_view kImmutable = "field is immutable";
 
 using NameMessages = Messages (*)(std::string_view name, bool prefix);
@@ -70,6 +70,8 @@ std::int64_t percent_or_int(const Value& value);
 bool is_ipv4(std::string_view text);
 bool is_ip(std::string_view text);
 bool is_cidr(std::string_view text);
+// 2 groups of 16 bits of an IPv4 address, 8 of an IPv6 one; none if the text is neither.
+std::vector<std::uint16_t> ip_groups(std::string_view text);
 void check_ip(const Path& path, std::string_view text, FieldErrors& errors);
 void check_cidr(const Path& path, std::string_view text, FieldErrors& errors);
 

@@ -10,6 +10,9 @@
 
 namespace keelson::model {
 
+// What an update checks of the whole object before the update's own rules.
+enum class Recheck : std::uint8_t { none, rules, all };
+
 struct KindRules {
   std::string_view resource;  // "deployments.apps"
   NameMessages name = subdomain_name;
@@ -19,11 +22,11 @@ struct KindRules {
                  FieldErrors& errors) = nullptr;
   void (*status)(const codec::Value& object, const codec::Value& old,
                  FieldErrors& errors) = nullptr;
-  // Whether an update repeats the rules of creation before its own.
-  bool recheck = true;
+  Recheck recheck = Recheck::rules;
 };
 
 std::vector<KindRules> core_rules();
+std::vector<KindRules> service_rules();
 std::vector<KindRules> pod_rules();
 std::vector<KindRules> workload_rules();
 std::vector<KindRules> batch_rules();

@@ -1,27 +1,24 @@
+#include "model/validation/pod.h"
 #include "model/validation/rules.h"
 namespace keelson::model {
-std::vector<KindRules> core_rules() {
+using K = std::vector<KindRules>;
+K workload_rules() {
   return {};
 }
-std::vector<KindRules> pod_rules() {
+K batch_rules() {
   return {};
 }
-std::vector<KindRules> workload_rules() {
+K network_rules() {
   return {};
 }
-std::vector<KindRules> batch_rules() {
+K storage_rules() {
   return {};
 }
-std::vector<KindRules> network_rules() {
+K policy_rules() {
   return {};
 }
-std::vector<KindRules> storage_rules() {
+K other_rules() {
   return {};
 }
-std::vector<KindRules> policy_rules() {
-  return {};
-}
-std::vector<KindRules> other_rules() {
-  return {};
-}
+void check_claim_spec(const Path&, const Value&, FieldErrors&) {}
 }  // namespace keelson::model

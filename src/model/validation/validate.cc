@@ -47,7 +47,9 @@ FieldErrors validate_update(const Resource& resource, const Value& object, const
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
-  if (rules.recheck && rules.create != nullptr) rules.create(object, errors);
+  if (rules.recheck == Recheck::all)
+    check_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
+  if (rules.recheck != Recheck::none && rules.create != nullptr) rules.create(object, errors);
   if (rules.update != nullptr) rules.update(object, old, errors);
   return errors;
 }
