@@ -1,0 +1,23 @@
+// The kinds that controllers of everything (garbage, namespaces) walk: what is stored, listed and
+// deleted, custom resources included. Taken from a type table at one moment; when definitions come
+// or go, such a controller is replaced by a new one.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/types.h"
+
+namespace keelson::control {
+
+struct ObjectKind {
+  std::string resource;  // "deployments.apps"
+  std::string group, kind;
+  bool namespaced = false;
+};
+
+// Ordered by resource. Events are left out: they own nothing and nobody waits for them.
+std::vector<ObjectKind> object_kinds(const model::TypeTable& types);
+
+}  // namespace keelson::control
