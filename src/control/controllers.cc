@@ -1,9 +1,16 @@
 #include "control/controllers.h"
 
 #include "control/autoscale/hpa.h"
+#include "control/clusterrole/aggregation.h"
+#include "control/common/kinds.h"
+#include "control/daemonset/daemonset.h"
 #include "control/deployment/deployment.h"
 #include "control/endpointslice/endpointslice.h"
+#include "control/gc/gc.h"
+#include "control/namespace/namespace.h"
 #include "control/replicaset/replicaset.h"
+#include "control/serviceaccount/serviceaccount.h"
+#include "control/statefulset/statefulset.h"
 #include "sched/scheduler.h"
 
 namespace keelson::control {
@@ -13,9 +20,26 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<NodePoolController>(needs.machine));
   all.push_back(std::make_unique<DeploymentController>());
   all.push_back(std::make_unique<ReplicaSetController>());
+  all.push_back(std::make_unique<StatefulSetController>());
+  all.push_back(std::make_unique<DaemonSetController>());
+  all.push_back(std::make_unique<ServiceAccountController>());
+  if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
+  all.push_back(std::make_unique<ClusterRoleAggregation>());
   all.push_back(std::make_unique<sched::Scheduler>());
   all.push_back(std::make_unique<EndpointSliceController>());
   if (needs.metrics != nullptr) all.push_back(std::make_unique<HpaController>(*needs.metrics));
+  if (needs.types != nullptr)
+    for (auto& controller : controllers_of_all_kinds(*needs.types))
+      all.push_back(std::move(controller));
+  return all;
+}
+
+std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
+    const model::TypeTable& types) {
+  std::vector<std::unique_ptr<cluster::Controller>> all;
+  const std::vector<ObjectKind> kinds = object_kinds(types);
+  all.push_back(std::make_unique<NamespaceController>(kinds));
+  all.push_back(std::make_unique<GarbageCollector>(kinds));
   return all;
 }
 

@@ -9,6 +9,7 @@
 #include "cluster/cluster.h"
 #include "control/autoscale/metrics_source.h"
 #include "control/nodepool/nodepool.h"
+#include "model/types.h"
 
 namespace keelson::control {
 
@@ -16,7 +17,14 @@ struct ControllerNeeds {
   MetricsSource* metrics = nullptr;  // outlives the controllers
   LocalMachine machine;              // what the node "local" offers; null capacity: there is none
   std::string ca_pem;                // published to every namespace as kube-root-ca.crt; empty: not published
+  // Read once; null: neither garbage collection nor deletion of namespaces.
+  const model::TypeTable* types = nullptr;
 };
+
+// Those that walk objects of every kind (garbage, namespaces), for the kinds of this table. When
+// definitions of custom resources come or go, they are to be replaced by new ones of these.
+std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
+    const model::TypeTable& types);
 
 std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const ControllerNeeds& needs);
 

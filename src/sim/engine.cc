@@ -84,6 +84,7 @@ Result<std::unique_ptr<World::Engine>> World::Engine::start(World& world, host::
   e.manager = std::make_unique<runtime::Manager>(loop, *e.cluster, e.rng.next());
   control::ControllerNeeds needs;
   needs.metrics = e.usage.get();
+  needs.types = &e.registry->types();
   for (auto& controller : control::all_controllers(needs)) e.manager->add(std::move(controller));
   if (world.on_change) {
     auto log = e.store->subscribe(

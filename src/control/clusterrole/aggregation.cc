@@ -50,12 +50,12 @@ cluster::Plan ClusterRoleAggregation::reconcile(const cluster::Sync& sync) {
   if (role["aggregationRule"].is_null()) return {};
   codec::Value rules(aggregated(sync.view, role));
   if (same_content(rules, role["rules"])) return {};
-  cluster::Write write = create(
-      kResource, codec::Value::object(
-                     {{"apiVersion", "rbac.authorization.k8s.io/v1"},
-                      {"kind", "ClusterRole"},
-                      {"metadata", codec::Value::object({{"name", sync.key.name}})},
-                      {"rules", std::move(rules)}}));
+  cluster::Write write =
+      create(kResource,
+             codec::Value::object({{"apiVersion", "rbac.authorization.k8s.io/v1"},
+                                   {"kind", "ClusterRole"},
+                                   {"metadata", codec::Value::object({{"name", sync.key.name}})},
+                                   {"rules", std::move(rules)}}));
   write.verb = cluster::Write::Verb::apply;
   write.field_manager = name();
   write.force = true;

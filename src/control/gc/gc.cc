@@ -32,8 +32,7 @@ cluster::Key key_of(std::string_view resource, const Value& object) {
 }  // namespace
 
 const ObjectKind* GarbageCollector::kind_of(const Value& reference) const {
-  const std::string group =
-      model::group_version_of(reference["apiVersion"].as_string()).group;
+  const std::string group = model::group_version_of(reference["apiVersion"].as_string()).group;
   for (const ObjectKind& kind : kinds_)
     if (kind.kind == reference["kind"].as_string() && kind.group == group) return &kind;
   return nullptr;
@@ -96,10 +95,9 @@ std::vector<cluster::Key> GarbageCollector::keys(const cluster::View& view, cons
 std::vector<cluster::Watch> GarbageCollector::watches() const {
   std::vector<cluster::Watch> all;
   for (const ObjectKind& kind : kinds_)
-    all.push_back({kind.resource, [this, kind](const cluster::View& view, const Value& before,
-                                               const Value& after) {
-                     return keys(view, kind, before, after);
-                   }});
+    all.push_back({kind.resource,
+                   [this, kind](const cluster::View& view, const Value& before,
+                                const Value& after) { return keys(view, kind, before, after); }});
   return all;
 }
 
@@ -114,9 +112,8 @@ cluster::Plan GarbageCollector::reconcile(const cluster::Sync& sync) {
   for (const Value& reference : object["metadata"]["ownerReferences"].elements())
     inputs.owners.push_back(owner_of(sync.view, object, reference));
   inputs.dependents = dependents_of(sync.view, object);
-  return Script::run([inputs = std::move(inputs)](Script& script) {
-    return collect(inputs, script);
-  });
+  return Script::run(
+      [inputs = std::move(inputs)](Script& script) { return collect(inputs, script); });
 }
 
 }  // namespace keelson::control

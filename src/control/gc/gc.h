@@ -28,8 +28,8 @@ struct GcInputs {
   GraphNode item;
   struct Owner {
     Value reference;
-    Value object;        // null if it is gone, or another one of the same name
-    bool known = true;   // false: its kind is not served (yet), so nothing can be said
+    Value object;       // null if it is gone, or another one of the same name
+    bool known = true;  // false: its kind is not served (yet), so nothing can be said
   };
   std::vector<Owner> owners;          // in the order of metadata.ownerReferences
   std::vector<GraphNode> dependents;  // that refer to the item's uid

@@ -94,9 +94,9 @@ Result<void> collect(const GcInputs& inputs, Script& script) {
     return orphan_dependents(inputs, script);
   if (waits_for_dependents(object)) {
     // Its dependents have been called up by themselves.
-    const bool blocked = std::any_of(
-        inputs.dependents.begin(), inputs.dependents.end(),
-        [&](const GraphNode& dependent) { return blocks(dependent.object, object); });
+    const bool blocked =
+        std::any_of(inputs.dependents.begin(), inputs.dependents.end(),
+                    [&](const GraphNode& dependent) { return blocks(dependent.object, object); });
     return blocked ? Result<void>()
                    : settled(script.write(without_finalizer(inputs.item, kForeground)));
   }
@@ -113,8 +113,7 @@ Result<void> collect(const GcInputs& inputs, Script& script) {
     waited_for = waited_for || waits_for_dependents(owner.object);
   }
   if (solid)
-    return lost.empty() ? Result<void>()
-                        : settled(script.write(without_owners(inputs.item, lost)));
+    return lost.empty() ? Result<void>() : settled(script.write(without_owners(inputs.item, lost)));
   if (waited_for && !inputs.dependents.empty()) {
     for (const GraphNode& dependent : inputs.dependents)
       if (waits_for_dependents(dependent.object)) {

@@ -9,22 +9,22 @@ std::vector<cluster::Watch> NamespaceController::watches() const {
   std::vector<cluster::Watch> all;
   all.push_back({"namespaces", [](const cluster::View&, const Value&, const Value& after) {
                    std::vector<cluster::Key> keys;
-                   if (model::is_deleting(after)) keys.push_back({"", std::string(model::name_of(after))});
+                   if (model::is_deleting(after))
+                     keys.push_back({"", std::string(model::name_of(after))});
                    return keys;
                  }});
   for (const ObjectKind& kind : kinds_) {
     if (!kind.namespaced) continue;
-    all.push_back({kind.resource,
-                   [](const cluster::View& view, const Value& before, const Value& after) {
-                     // What is made in a namespace that goes concerns us as much as what leaves it.
-                     std::vector<cluster::Key> keys;
-                     if (!before.is_null() && !after.is_null()) return keys;
-                     const Value& object = after.is_null() ? before : after;
-                     const std::string name(model::namespace_of(object));
-                     if (model::is_deleting(view.get("namespaces", "", name)))
-                       keys.push_back({"", name});
-                     return keys;
-                   }});
+    all.push_back(
+        {kind.resource, [](const cluster::View& view, const Value& before, const Value& after) {
+           // What is made in a namespace that goes concerns us as much as what leaves it.
+           std::vector<cluster::Key> keys;
+           if (!before.is_null() && !after.is_null()) return keys;
+           const Value& object = after.is_null() ? before : after;
+           const std::string name(model::namespace_of(object));
+           if (model::is_deleting(view.get("namespaces", "", name))) keys.push_back({"", name});
+           return keys;
+         }});
   }
   return all;
 }
@@ -39,9 +39,8 @@ cluster::Plan NamespaceController::reconcile(const cluster::Sync& sync) {
     if (!objects.empty()) inputs.content[kind.resource] = std::move(objects);
   }
   inputs.now = sync.now;
-  return Script::run([inputs = std::move(inputs)](Script& script) {
-    return empty_namespace(inputs, script);
-  });
+  return Script::run(
+      [inputs = std::move(inputs)](Script& script) { return empty_namespace(inputs, script); });
 }
 
 }  // namespace keelson::control

@@ -37,12 +37,12 @@ void add_conditions(Value& status, const Troubles& troubles, Instant now) {
   for (const ConditionText& known : kConditions) {
     const auto trouble = troubles.find(known.type);
     const bool bad = trouble != troubles.end();
-    Value wanted = Value::object(
-        {{"type", known.type},
-         {"status", bad ? "True" : "False"},
-         {"reason", bad ? std::string_view(trouble->second.first) : known.reason},
-         {"message", bad ? std::string_view(trouble->second.second) : known.message},
-         {"lastTransitionTime", to_rfc3339(now)}});
+    Value wanted =
+        Value::object({{"type", known.type},
+                       {"status", bad ? "True" : "False"},
+                       {"reason", bad ? std::string_view(trouble->second.first) : known.reason},
+                       {"message", bad ? std::string_view(trouble->second.second) : known.message},
+                       {"lastTransitionTime", to_rfc3339(now)}});
     std::size_t i = 0;
     while (i < all.size() && all[i]["type"].as_string() != known.type) ++i;
     if (i == all.size()) {
@@ -74,10 +74,10 @@ Troubles describe(const std::map<std::string, std::int64_t>& left,
   };
   if (!failures.empty()) {
     std::sort(failures.begin(), failures.end());
-    troubles["NamespaceDeletionContentFailure"] = {
-        "ContentDeletionFailed", "Failed to delete all resource types, " +
-                                     std::to_string(failures.size()) +
-                                     " remaining: " + join(failures, ", ")};
+    troubles["NamespaceDeletionContentFailure"] = {"ContentDeletionFailed",
+                                                   "Failed to delete all resource types, " +
+                                                       std::to_string(failures.size()) +
+                                                       " remaining: " + join(failures, ", ")};
   }
   if (!left.empty())
     troubles["NamespaceContentRemaining"] = {

@@ -36,10 +36,9 @@ bool is_active(const Value& ns) {
 }
 
 Value in_namespace(std::string_view kind, std::string_view ns, std::string_view name) {
-  return Value::object(
-      {{"apiVersion", "v1"},
-       {"kind", kind},
-       {"metadata", Value::object({{"name", name}, {"namespace", ns}})}});
+  return Value::object({{"apiVersion", "v1"},
+                        {"kind", kind},
+                        {"metadata", Value::object({{"name", name}, {"namespace", ns}})}});
 }
 
 // One write whose aim may have been reached, or become pointless, in the meantime.
@@ -74,10 +73,11 @@ cluster::Plan RootCaPublisher::reconcile(const cluster::Sync& sync) {
   const std::string& ns = sync.key.name;
   if (!is_active(sync.view.get("namespaces", "", ns))) return {};
   const Value data = Value::object({{"ca.crt", ca_pem_}});
-  const Value note = "Contains a CA bundle that can be used to verify the kube-apiserver when using "
-                     "internal endpoints such as the internal service IP or "
-                     "kubernetes.default.svc. No other usage is guaranteed across distributions of "
-                     "Kubernetes clusters.";
+  const Value note =
+      "Contains a CA bundle that can be used to verify the kube-apiserver when using "
+      "internal endpoints such as the internal service IP or "
+      "kubernetes.default.svc. No other usage is guaranteed across distributions of "
+      "Kubernetes clusters.";
   Value map = sync.view.get("configmaps", ns, kConfigMap);
   const bool exists = !map.is_null();
   if (exists && map["data"] == data &&
