@@ -45,9 +45,8 @@ Status Attempt::pre_filter() {
     }
     status.plugin = plugin.name();
     if (status.code == Code::error) {
-      status.reasons = {"running PreFilter plugin " + quote(plugin.name()) + ": " +
-                        status.message()};
-      return status;
+      return Status::error("running PreFilter plugin " + quote(plugin.name()) + ": " +
+                           status.message());
     }
     if (status.code == Code::unresolvable) return status;
     if (status.code == Code::unschedulable) {
@@ -72,11 +71,8 @@ Status Attempt::filter_once(const States& states, const NodeInfo& node) const {
     Status status = plugin.filter(cycle_, states.states[i].get(), node);
     if (status.ok()) continue;
     status.plugin = plugin.name();
-    if (!status.rejected()) {
-      status.code = Code::error;
-      status.reasons = {"running " + quote(plugin.name()) + " filter plugin: " + status.message()};
-    }
-    return status;
+    if (status.rejected()) return status;
+    return Status::error("running " + quote(plugin.name()) + " filter plugin: " + status.message());
   }
   return {};
 }

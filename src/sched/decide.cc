@@ -75,8 +75,9 @@ std::string choose(const Decision& decision, Prng& rng) {
 
 void note_plugins(Decision& decision) {
   auto& plugins = decision.plugins;
-  for (const auto& [node, status] : decision.verdicts) plugins.push_back(status.plugin);
-  if (!decision.pre_filter.ok()) plugins.push_back(decision.pre_filter.plugin);
+  for (const auto& [node, status] : decision.verdicts)
+    if (plugins.empty() || plugins.back() != status.plugin) plugins.emplace_back(status.plugin);
+  if (!decision.pre_filter.ok()) plugins.emplace_back(decision.pre_filter.plugin);
   std::erase(plugins, std::string());
   std::sort(plugins.begin(), plugins.end());
   plugins.erase(std::unique(plugins.begin(), plugins.end()), plugins.end());
@@ -97,7 +98,7 @@ void look_for_help(const Attempt& attempt, Prng& rng, Decision& decision) {
     decision.message += " " + devices.message();
     return;
   }
-  std::vector<std::string> reasons = devices.reasons;
+  std::vector<std::string> reasons = devices.reasons();
   if (preemption.eligible) {
     preempt(attempt, decision.verdicts, rng, preemption);
     if (!preemption.node.empty()) return;

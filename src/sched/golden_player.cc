@@ -137,7 +137,7 @@ Value sorted_strings(std::vector<std::string> texts) {
 Value to_value(const Status& status) {
   Value value = Value::object({{"fits", false},
                                {"code", to_text(status.code)},
-                               {"reasons", sorted_strings(status.reasons)}});
+                               {"reasons", sorted_strings(status.reasons())}});
   if (!status.plugin.empty()) value.set("plugin", status.plugin);
   return value;
 }

@@ -17,14 +17,15 @@ std::string head(std::size_t nodes_total) {
 
 std::string fit_message(std::size_t nodes_total, const std::vector<NodeStatus>& verdicts,
                         const Status& absent) {
-  std::map<std::string, std::size_t> counts;
+  std::map<std::string_view, std::size_t> counts;
   for (const auto& [node, status] : verdicts)
-    for (const std::string& reason : status.reasons) ++counts[reason];
+    status.for_each_reason([&](std::string_view reason) { ++counts[reason]; });
   if (verdicts.size() < nodes_total)
-    for (const std::string& reason : absent.reasons)
-      counts[reason] += nodes_total - verdicts.size();
+    absent.for_each_reason(
+        [&](std::string_view reason) { counts[reason] += nodes_total - verdicts.size(); });
   std::vector<std::string> parts;
-  for (const auto& [reason, count] : counts) parts.push_back(std::to_string(count) + " " + reason);
+  for (const auto& [reason, count] : counts)
+    parts.push_back(std::to_string(count) + " " + std::string(reason));
   std::sort(parts.begin(), parts.end());
   std::string message = head(nodes_total);
   if (!parts.empty()) message += " " + join(parts, ", ") + ".";

@@ -30,19 +30,30 @@ std::string zone_key_of(const Value& labels) {
   return std::string(region) + ":" + std::string(1, '\0') + ":" + std::string(zone);
 }
 
+std::shared_ptr<const NodeInfo::Facts> NodeInfo::no_facts() {
+  static const auto none = std::make_shared<const Facts>();
+  return none;
+}
+
 void NodeInfo::set_node(const Value& node) {
-  node_ = node;
-  name_ = node["metadata"]["name"].str();
-  labels_ = node["metadata"]["labels"];
-  unschedulable_ = node["spec"]["unschedulable"].as_bool();
-  taints_ = parse_taints(node);
-  allocatable_ = Resources::of(ResourceList(node["status"]["allocatable"]));
-  zone_key_ = zone_key_of(labels_);
-  images_.clear();
+  auto facts = std::make_shared<Facts>();
+  facts->node = node;
+  facts->name = node["metadata"]["name"].str();
+  facts->labels = node["metadata"]["labels"];
+  facts->unschedulable = node["spec"]["unschedulable"].as_bool();
+  facts->taints = parse_taints(node);
+  facts->allocatable = Resources::of(ResourceList(node["status"]["allocatable"]));
+  facts->zone_key = zone_key_of(facts->labels);
+  auto& images = facts->images;
   for (const Value& image : node["status"]["images"].elements())
-    for (const Value& name : image["names"].elements()) images_.push_back(name.str());
-  std::sort(images_.begin(), images_.end());
-  images_.erase(std::unique(images_.begin(), images_.end()), images_.end());
+    for (const Value& name : image["names"].elements()) images.push_back(name.str());
+  std::sort(images.begin(), images.end());
+  images.erase(std::unique(images.begin(), images.end()), images.end());
+  facts_ = std::move(facts);
+}
+
+void NodeInfo::clear_node() {
+  facts_ = no_facts();
 }
 
 void NodeInfo::add_pod(PodPointer pod) {

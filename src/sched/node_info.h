@@ -2,6 +2,7 @@
 // cheap enough to try out removals on (preemption does).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,25 +20,25 @@ class NodeInfo {
   NodeInfo() = default;
   explicit NodeInfo(const Value& node) { set_node(node); }
   // Null while pods of this node are known but the node itself is not (yet, or any more).
-  const Value& node() const { return node_; }
+  const Value& node() const { return facts_->node; }
   void set_node(const Value& node);
-  void clear_node() { node_ = Value(); }
-  bool has_node() const { return !node_.is_null(); }
+  void clear_node();
+  bool has_node() const { return !facts_->node.is_null(); }
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return facts_->name; }
   // Given by the snapshot, never reused; small enough to index a table.
   std::uint32_t id() const { return id_; }
   void set_id(std::uint32_t id) { id_ = id; }
-  const Value& labels() const { return labels_; }
+  const Value& labels() const { return facts_->labels; }
   // The label's text, or null if the node has no such label.
-  const Value* label(std::string_view key) const { return labels_.find(key); }
-  bool unschedulable() const { return unschedulable_; }
-  const std::vector<Taint>& taints() const { return taints_; }
-  const Resources& allocatable() const { return allocatable_; }
+  const Value* label(std::string_view key) const { return facts_->labels.find(key); }
+  bool unschedulable() const { return facts_->unschedulable; }
+  const std::vector<Taint>& taints() const { return facts_->taints; }
+  const Resources& allocatable() const { return facts_->allocatable; }
   // Names of the images it has, sorted, each once.
-  const std::vector<std::string>& images() const { return images_; }
+  const std::vector<std::string>& images() const { return facts_->images; }
   // Zone and region as one key; empty if it has neither.
-  const std::string& zone_key() const { return zone_key_; }
+  const std::string& zone_key() const { return facts_->zone_key; }
 
   void add_pod(PodPointer pod);
   // False if there is no pod with this uid.
@@ -50,16 +51,21 @@ class NodeInfo {
   bool port_conflicts(const HostPort& wanted) const;
 
  private:
-  Value node_;
-  std::uint32_t id_ = 0;
-  std::string name_;
-  Value labels_;
-  bool unschedulable_ = false;
-  std::vector<Taint> taints_;
-  Resources allocatable_;
-  std::vector<std::string> images_;
-  std::string zone_key_;
+  // What the node object says; shared by copies.
+  struct Facts {
+    Value node;
+    std::string name;
+    Value labels;
+    bool unschedulable = false;
+    std::vector<Taint> taints;
+    Resources allocatable;
+    std::vector<std::string> images;
+    std::string zone_key;
+  };
+  static std::shared_ptr<const Facts> no_facts();
 
+  std::shared_ptr<const Facts> facts_ = no_facts();
+  std::uint32_t id_ = 0;
   std::vector<PodPointer> pods_;
   Resources requested_;
   std::int64_t nonzero_cpu_ = 0, nonzero_memory_ = 0;

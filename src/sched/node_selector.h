@@ -46,6 +46,7 @@ class RequiredNodeAffinity {
  public:
   explicit RequiredNodeAffinity(const Value& pod_spec);
   bool matches(const NodeInfo& node) const;
+  bool asks_nothing() const { return affinity_.empty() && node_selector_.empty(); }
 
  private:
   Value node_selector_;

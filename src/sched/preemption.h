@@ -25,7 +25,7 @@ struct Preemption {
   std::vector<std::string> acceptable;  // names of the best candidates, sorted; several on a tie
   std::string node;                     // the chosen one; empty if there is none
   std::vector<PodPointer> victims;      // its victims
-  // unschedulable: nothing found, `status.reasons` say why; error: could not be tried.
+  // unschedulable: nothing found, the reasons say why; error: could not be tried.
   Status status;
 };
 

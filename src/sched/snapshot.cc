@@ -2,6 +2,7 @@
 #include "sched/snapshot.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace keelson::sched {
 
@@ -11,6 +12,7 @@ NodeInfo& Snapshot::entry(const std::string& name) {
   info = std::make_unique<NodeInfo>();
   info->set_id(static_cast<std::uint32_t>(by_id_.size()));
   by_id_.push_back(info.get());
+  topologies_.clear();
   return *info;
 }
 
@@ -25,12 +27,32 @@ const NodeInfo* Snapshot::node_by_id(std::uint32_t id) const {
   return info && info->has_node() ? info : nullptr;
 }
 
+const Snapshot::Topology& Snapshot::topology(std::string_view key) const {
+  if (const auto it = topologies_.find(key); it != topologies_.end()) return it->second;
+  Topology topology;
+  topology.value_of_node.assign(by_id_.size(), 0);
+  std::map<std::string_view, std::uint32_t> numbers;
+  for (std::size_t id = 0; id < by_id_.size(); ++id) {
+    const Value* value = by_id_[id] && by_id_[id]->has_node() ? by_id_[id]->label(key) : nullptr;
+    if (!value) continue;
+    const auto [it, is_new] = numbers.try_emplace(value->as_string(), topology.values_end);
+    if (is_new) ++topology.values_end;
+    topology.value_of_node[id] = it->second;
+  }
+  return topologies_.emplace(key, std::move(topology)).first->second;
+}
+
 void Snapshot::count_pod(const PodPointer& pod, std::uint32_t node, int sign) {
   const auto count = [&](auto& groups, const std::string& key, auto make) {
     const auto it = groups.find(key);
     auto& group = it != groups.end() ? it->second : groups.emplace(key, make()).first->second;
-    if ((group.nodes[node] += sign) == 0) group.nodes.erase(node);
-    if (group.nodes.empty()) groups.erase(key);
+    auto& nodes = group.nodes;
+    const auto at = std::lower_bound(nodes.begin(), nodes.end(), std::pair{node, INT64_MIN});
+    if (at == nodes.end() || at->first != node)
+      nodes.insert(at, {node, sign});
+    else if ((at->second += sign) == 0)
+      nodes.erase(at);
+    if (nodes.empty()) groups.erase(key);
   };
   count(pod_groups_, pod->group, [&] { return PodGroup{pod, {}}; });
   const auto count_terms = [&](TermKind kind, const std::vector<AffinityTerm>& terms) {
@@ -68,7 +90,9 @@ void Snapshot::drop_images(const NodeInfo& info) {
 void Snapshot::set_node(const Value& node) {
   NodeInfo& info = entry(node["metadata"]["name"].str());
   const bool known = info.has_node();
-  const bool moved = !known || info.zone_key() != zone_key_of(node["metadata"]["labels"]);
+  const Value& labels = node["metadata"]["labels"];
+  const bool moved = !known || info.zone_key() != zone_key_of(labels);
+  if (!known || !(info.labels() == labels)) topologies_.clear();
   if (known) drop_images(info);
   if (known && moved) leave_zone(info);
   info.set_node(node);
@@ -88,6 +112,7 @@ void Snapshot::remove_node(const std::string& name) {
   if (it == infos_.end() || !it->second->has_node()) return;
   drop_images(*it->second);
   leave_zone(*it->second);
+  topologies_.clear();
   it->second->clear_node();
   drop_if_unused(it);
   stale_ = true;
@@ -148,6 +173,7 @@ void Snapshot::clear_nomination(const std::string& uid) {
 
 const std::vector<PodPointer>& Snapshot::nominated(std::string_view node) const {
   static const std::vector<PodPointer> none;
+  if (nominated_.empty()) return none;
   const auto it = nominated_.find(node);
   return it == nominated_.end() ? none : it->second;
 }

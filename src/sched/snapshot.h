@@ -46,8 +46,17 @@ class Snapshot {
   const NodeInfo* node_by_id(std::uint32_t id) const;
   std::uint32_t ids_end() const { return static_cast<std::uint32_t>(by_id_.size()); }
 
-  // How many pods on each node, by id. Ids of nodes that are not known occur.
-  using NodeCounts = std::map<std::uint32_t, std::int64_t>;
+  // The values of one node label, numbered from 1, by id of node; 0: the node has no such label.
+  struct Topology {
+    std::vector<std::uint32_t> value_of_node;
+    std::uint32_t values_end = 1;  // numbers are below this
+    std::uint32_t operator[](const NodeInfo& node) const { return value_of_node[node.id()]; }
+  };
+  // Valid until a node changes.
+  const Topology& topology(std::string_view key) const;
+
+  // How many pods on each node, by id, sorted. Ids of nodes that are not known occur.
+  using NodeCounts = std::vector<std::pair<std::uint32_t, std::int64_t>>;
   // Pods that selectors cannot tell apart; counting goes over these, not over pods.
   struct PodGroup {
     PodPointer example;
@@ -108,6 +117,7 @@ class Snapshot {
   PodGroups pod_groups_;
   std::array<TermGroups, 4> term_groups_;
 
+  mutable std::map<std::string, Topology, std::less<>> topologies_;
   mutable bool stale_ = false;
   mutable std::vector<const NodeInfo*> order_;
 };

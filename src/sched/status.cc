@@ -16,8 +16,14 @@ std::string_view to_text(Code code) {
   return {};
 }
 
+std::vector<std::string> Status::reasons() const {
+  std::vector<std::string> all;
+  for_each_reason([&](std::string_view reason) { all.emplace_back(reason); });
+  return all;
+}
+
 std::string Status::message() const {
-  return join(reasons, ", ");
+  return join(reasons(), ", ");
 }
 
 }  // namespace keelson::sched

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
 
 namespace keelson::sched {
 namespace {
@@ -12,13 +11,20 @@ namespace {
 // Weight of the required terms of existing pods in the score.
 constexpr std::int64_t kHardAffinityWeight = 1;
 
-// Counts or scores by topology: for each key (few) by value (up to one per node). Values are the
-// nodes' own label texts, which outlive the attempt. Looked up, never listed in order.
-class Topology {
+// Counts or scores by topology: for each key (few) by the number of its value.
+class Counts {
  public:
-  void add(const NodeInfo& node, const std::string& key, std::int64_t amount) {
-    const Value* value = node.label(key);
-    if (value) values_of(key)[value->as_string()] += amount;
+  void add(const Snapshot& snapshot, const NodeInfo& node, const std::string& key,
+           std::int64_t amount) {
+    Entry& entry = entry_of(snapshot, key);
+    entry.add((*entry.topology)[node], amount, touched_);
+  }
+  // Adds the amount for each pod of a group, on the nodes where they are.
+  void add_group(const Snapshot& snapshot, const Snapshot::NodeCounts& nodes,
+                 const std::string& key, std::int64_t amount) {
+    Entry& entry = entry_of(snapshot, key);
+    for (const auto& [id, count] : nodes)
+      entry.add(entry.topology->value_of_node[id], amount * count, touched_);
   }
   std::int64_t at(const NodeInfo& node, std::string_view key) const {
     for (const Entry& entry : entries_)
@@ -35,39 +41,39 @@ class Topology {
                        [&](const Entry& entry) { return entry.at(node) > 0; });
   }
   bool all_zero() const {
-    for (const Entry& entry : entries_)
-      for (const auto& [value, count] : entry.values)
-        if (count != 0) return false;
-    return true;
+    return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+      return std::all_of(entry.by_value.begin(), entry.by_value.end(),
+                         [](std::int64_t count) { return count == 0; });
+    });
   }
-  bool empty() const { return entries_.empty(); }
+  // Nothing was ever added on a node with the label concerned.
+  bool empty() const { return !touched_; }
 
  private:
-  using Values = std::unordered_map<std::string_view, std::int64_t>;
   struct Entry {
     std::string key;
-    Values values;
+    const Snapshot::Topology* topology;
+    std::vector<std::int64_t> by_value;
+    void add(std::uint32_t value, std::int64_t amount, bool& touched) {
+      if (value == 0) return;
+      by_value[value] += amount;
+      touched = true;
+    }
     std::int64_t at(const NodeInfo& node) const {
-      const Value* value = node.label(key);
-      if (!value) return 0;
-      const auto it = values.find(value->as_string());
-      return it == values.end() ? 0 : it->second;
+      const std::uint32_t value = (*topology)[node];
+      return value == 0 ? 0 : by_value[value];
     }
   };
-  Values& values_of(const std::string& key) {
+  Entry& entry_of(const Snapshot& snapshot, const std::string& key) {
     for (Entry& entry : entries_)
-      if (entry.key == key) return entry.values;
-    return entries_.emplace_back(Entry{key, {}}).values;
+      if (entry.key == key) return entry;
+    const Snapshot::Topology& topology = snapshot.topology(key);
+    return entries_.emplace_back(
+        Entry{key, &topology, std::vector<std::int64_t>(topology.values_end, 0)});
   }
   std::vector<Entry> entries_;
+  bool touched_ = false;
 };
-
-// Adds the amount for each pod of a group, on the nodes where they are.
-void add_group(Topology& topology, const Snapshot& snapshot, const Snapshot::NodeCounts& nodes,
-               const std::string& key, std::int64_t amount) {
-  for (const auto& [id, count] : nodes)
-    if (const NodeInfo* node = snapshot.node_by_id(id)) topology.add(*node, key, amount * count);
-}
 
 struct Filtering : State {
   std::shared_ptr<State> clone() const override { return std::make_shared<Filtering>(*this); }
@@ -75,21 +81,23 @@ struct Filtering : State {
   Value namespace_labels;                             // of the pod's namespace
   // Pods that match all affinity terms; that match an anti-affinity term; and existing pods whose
   // anti-affinity term matches the pod.
-  Topology affine, repelled, repelling;
+  Counts affine, repelled, repelling;
 
   void count(const Cycle& cycle, const PodInfo& other, const NodeInfo& node, std::int64_t sign) {
     for (const AffinityTerm& term : other.required_anti_affinity)
       if (term_matches(term, cycle.pod, namespace_labels))
-        repelling.add(node, term.topology_key, sign);
+        repelling.add(cycle.snapshot, node, term.topology_key, sign);
     if (matches_all_terms(affinity, other))
-      for (const AffinityTerm& term : affinity) affine.add(node, term.topology_key, sign);
+      for (const AffinityTerm& term : affinity)
+        affine.add(cycle.snapshot, node, term.topology_key, sign);
     for (const AffinityTerm& term : anti_affinity)
-      if (term_matches(term, other, Value())) repelled.add(node, term.topology_key, sign);
+      if (term_matches(term, other, Value()))
+        repelled.add(cycle.snapshot, node, term.topology_key, sign);
   }
 };
 
 struct Scoring : State {
-  Topology scores;
+  Counts scores;
 };
 
 // Names of the namespaces that the selector picks join the list. The selector stays, and later
@@ -114,21 +122,21 @@ Value namespace_labels_of(const cluster::View& view, const PodInfo& pod) {
 
 // The pod's own preferences: every group of pods that a term matches attracts or repels it.
 void score_own(const Cycle& cycle, const std::vector<AffinityTerm>& terms, std::int64_t sign,
-               Topology& scores) {
+               Counts& scores) {
   if (terms.empty()) return;
   for (const auto& [key, group] : cycle.snapshot.pod_groups())
     for (const AffinityTerm& term : terms)
       if (term_matches(term, *group.example, Value()))
-        add_group(scores, cycle.snapshot, group.nodes, term.topology_key, sign * term.weight);
+        scores.add_group(cycle.snapshot, group.nodes, term.topology_key, sign * term.weight);
 }
 
 // The preferences of pods on nodes. `weight` 0: that of each term.
 void score_existing(const Cycle& cycle, Snapshot::TermKind kind, const Value& namespace_labels,
-                    std::int64_t sign, std::int64_t weight, Topology& scores) {
+                    std::int64_t sign, std::int64_t weight, Counts& scores) {
   for (const auto& [key, group] : cycle.snapshot.term_groups(kind))
     if (term_matches(group.term, cycle.pod, namespace_labels))
-      add_group(scores, cycle.snapshot, group.nodes, group.term.topology_key,
-                sign * (weight != 0 ? weight : group.term.weight));
+      scores.add_group(cycle.snapshot, group.nodes, group.term.topology_key,
+                       sign * (weight != 0 ? weight : group.term.weight));
 }
 
 }  // namespace
@@ -143,17 +151,17 @@ Status InterPodAffinity::pre_filter(const Cycle& cycle, PreFilter& out) const {
   const Snapshot& snapshot = cycle.snapshot;
   for (const auto& [key, group] : snapshot.term_groups(Snapshot::required_anti_affinity))
     if (term_matches(group.term, cycle.pod, state->namespace_labels))
-      add_group(state->repelling, snapshot, group.nodes, group.term.topology_key, 1);
+      state->repelling.add_group(snapshot, group.nodes, group.term.topology_key, 1);
   const bool own = !state->affinity.empty() || !state->anti_affinity.empty();
   if (!own && state->repelling.empty()) return Status::skip();
   if (own) {
     for (const auto& [key, group] : snapshot.pod_groups()) {
       if (matches_all_terms(state->affinity, *group.example))
         for (const AffinityTerm& term : state->affinity)
-          add_group(state->affine, snapshot, group.nodes, term.topology_key, 1);
+          state->affine.add_group(snapshot, group.nodes, term.topology_key, 1);
       for (const AffinityTerm& term : state->anti_affinity)
         if (term_matches(term, *group.example, Value()))
-          add_group(state->repelled, snapshot, group.nodes, term.topology_key, 1);
+          state->repelled.add_group(snapshot, group.nodes, term.topology_key, 1);
     }
   }
   out.state = std::move(state);
@@ -201,7 +209,7 @@ Status InterPodAffinity::pre_score(const Cycle& cycle, std::span<const NodeInfo*
   const auto anti_affinity = with_namespaces(cycle.view, pod.preferred_anti_affinity);
   const Value labels = namespace_labels_of(cycle.view, pod);
   auto scoring = std::make_shared<Scoring>();
-  Topology& scores = scoring->scores;
+  Counts& scores = scoring->scores;
   score_own(cycle, affinity, 1, scores);
   score_own(cycle, anti_affinity, -1, scores);
   score_existing(cycle, Snapshot::required_affinity, labels, 1, kHardAffinityWeight, scores);

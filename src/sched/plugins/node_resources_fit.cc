@@ -15,33 +15,43 @@ struct ScoreRequests : State {
   std::int64_t milli_cpu = 0, memory = 0;
 };
 
-// Reasons why the pod does not fit; `unresolvable` if not even an empty node would do.
-std::vector<std::string> shortages(const Requests& requests, const NodeInfo& node,
-                                   bool& unresolvable) {
-  std::vector<std::string> reasons;
+void add_reason(Status& status, std::string_view literal) {
+  if (status.literal.empty())
+    status.literal = literal;
+  else
+    status.composed.emplace_back(literal);
+}
+
+// Unresolvable if not even the empty node would do.
+Status check_fit(const Requests& requests, const NodeInfo& node) {
+  Status status;
   const Resources& total = node.allocatable();
   const Resources& used = node.requested();
-  if (static_cast<std::int64_t>(node.pods().size()) + 1 > total.pods)
-    reasons.emplace_back("Too many pods");
   const Resources& wanted = requests.wanted;
-  const auto check = [&](std::string_view name, std::int64_t want, std::int64_t capacity,
-                         std::int64_t in_use) {
-    if (want <= 0 || want <= capacity - in_use) return;
-    reasons.push_back("Insufficient " + std::string(name));
-    if (want > capacity) unresolvable = true;
+  const auto is_short = [&](std::int64_t want, std::int64_t capacity, std::int64_t in_use) {
+    if (want <= 0 || want <= capacity - in_use) return false;
+    if (want > capacity) status.code = Code::unresolvable;
+    if (status.code == Code::success) status.code = Code::unschedulable;
+    return true;
   };
-  check("cpu", wanted.milli_cpu, total.milli_cpu, used.milli_cpu);
-  check("memory", wanted.memory, total.memory, used.memory);
-  check("ephemeral-storage", wanted.ephemeral_storage, total.ephemeral_storage,
-        used.ephemeral_storage);
+  if (static_cast<std::int64_t>(node.pods().size()) + 1 > total.pods) {
+    status.code = Code::unschedulable;
+    add_reason(status, "Too many pods");
+  }
+  if (is_short(wanted.milli_cpu, total.milli_cpu, used.milli_cpu))
+    add_reason(status, "Insufficient cpu");
+  if (is_short(wanted.memory, total.memory, used.memory)) add_reason(status, "Insufficient memory");
+  if (is_short(wanted.ephemeral_storage, total.ephemeral_storage, used.ephemeral_storage))
+    add_reason(status, "Insufficient ephemeral-storage");
   for (std::size_t i = 0; i < wanted.scalars.size(); ++i) {
     const auto& [name, want] = wanted.scalars[i];
     const std::int64_t capacity = total.scalar(name);
     // Where the node has none of its own, devices of the class may serve the request.
     if (requests.by_class[i] && capacity == 0) continue;
-    check(name, want, capacity, used.scalar(name));
+    if (is_short(want, capacity, used.scalar(name)))
+      status.composed.push_back("Insufficient " + name);
   }
-  return reasons;
+  return status;
 }
 
 std::int64_t free_share(std::int64_t requested, std::int64_t capacity) {
@@ -81,10 +91,7 @@ Status NodeResourcesFit::pre_filter(const Cycle& cycle, PreFilter& out) const {
 }
 
 Status NodeResourcesFit::filter(const Cycle&, const State* state, const NodeInfo& node) const {
-  bool unresolvable = false;
-  auto reasons = shortages(*static_cast<const Requests*>(state), node, unresolvable);
-  if (reasons.empty()) return {};
-  return {unresolvable ? Code::unresolvable : Code::unschedulable, std::move(reasons)};
+  return check_fit(*static_cast<const Requests*>(state), node);
 }
 
 Status NodeResourcesFit::pre_score(const Cycle& cycle, std::span<const NodeInfo* const>,
@@ -125,9 +132,8 @@ bool NodeResourcesFit::may_help(const PodInfo& pod, const Change& change) const 
   Requests requests;
   requests.wanted = wanted;
   requests.by_class.assign(wanted.scalars.size(), true);
-  bool unresolvable = false;
   const NodeInfo empty(change.after);
-  if (!shortages(requests, empty, unresolvable).empty()) return false;
+  if (!check_fit(requests, empty).ok()) return false;
   return change.created() ||
          grew(NodeInfo(change.before).allocatable(), empty.allocatable(), wanted);
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "sched/plugins/spread_constraints.h"
 
@@ -17,17 +16,17 @@ constexpr std::int64_t kNoDomain = std::numeric_limits<std::int32_t>::max();
 // falls out of the two and shrinks again is seen only when it is updated.
 struct FewestTwo {
   struct Entry {
-    std::string value;
+    std::uint32_t value = 0;
     std::int64_t count = kNoDomain;
   };
   Entry first, second;
 
-  void update(const std::string& value, std::int64_t count) {
+  void update(std::uint32_t value, std::int64_t count) {
     if (value == first.value || value == second.value) {
       (value == first.value ? first : second).count = count;
       if (first.count > second.count) std::swap(first, second);
     } else if (count < first.count) {
-      second = std::move(first);
+      second = first;
       first = {value, count};
     } else if (count < second.count) {
       second = {value, count};
@@ -35,47 +34,67 @@ struct FewestTwo {
   }
 };
 
-using Counts = std::map<std::string, std::int64_t, std::less<>>;
+// One constraint with what was counted for it.
+struct Spread {
+  SpreadConstraint constraint;
+  const Snapshot::Topology* topology = nullptr;
+  std::vector<std::int64_t> on_node;  // pods it selects, by id of node
+  // Pods in each domain, by the number of its value; kAbsent where there is no domain.
+  std::vector<std::int64_t> in_domain;
+  std::int64_t domains = 0;
+
+  static constexpr std::int64_t kAbsent = -1;
+
+  Spread(SpreadConstraint given, const Cycle& cycle)
+      : constraint(std::move(given)),
+        topology(&cycle.snapshot.topology(constraint.topology_key)),
+        on_node(constraint.count(cycle.snapshot, cycle.pod.namespace_)),
+        in_domain(topology->values_end, kAbsent) {}
+
+  bool has_label(const NodeInfo& node) const { return (*topology)[node] != 0; }
+  std::int64_t& open_domain(std::uint32_t value) {
+    if (in_domain[value] == kAbsent) {
+      in_domain[value] = 0;
+      ++domains;
+    }
+    return in_domain[value];
+  }
+};
+
+bool labelled(const std::vector<Spread>& spreads, const NodeInfo& node) {
+  return std::all_of(spreads.begin(), spreads.end(),
+                     [&](const Spread& spread) { return spread.has_label(node); });
+}
 
 struct Hard : State {
   explicit Hard(const Value& spec) : affinity(std::make_shared<RequiredNodeAffinity>(spec)) {}
   std::shared_ptr<State> clone() const override { return std::make_shared<Hard>(*this); }
 
-  std::vector<SpreadConstraint> constraints;
+  std::vector<Spread> spreads;
   std::vector<bool> selects_self;
-  std::vector<Counts> counts;  // per constraint: matching pods by value of its key
   std::vector<FewestTwo> fewest;
   std::shared_ptr<const RequiredNodeAffinity> affinity;
 };
 
 struct Soft : State {
-  std::vector<SpreadConstraint> constraints;
+  std::vector<Spread> spreads;
   bool all_labels_needed = false;
-  std::vector<std::vector<std::int64_t>> by_node;  // per constraint: pods by id of node
-  std::vector<Counts> counts;   // not of hostname, whose domain is the node itself
   std::vector<double> weights;  // more domains weigh more
-  bool ignores(const NodeInfo& node) const {
-    return all_labels_needed && !has_all_labels(node, constraints);
-  }
+  bool ignores(const NodeInfo& node) const { return all_labels_needed && !labelled(spreads, node); }
 };
 
 void move_pod(const Cycle& cycle, State* state, const PodInfo& pod, const NodeInfo& node,
               std::int64_t delta) {
   auto& hard = *static_cast<Hard*>(state);
-  if (pod.namespace_ != cycle.pod.namespace_ || !has_all_labels(node, hard.constraints)) return;
-  for (std::size_t i = 0; i < hard.constraints.size(); ++i) {
-    const SpreadConstraint& constraint = hard.constraints[i];
-    if (!constraint.selects(pod.labels) || !constraint.includes(cycle.pod, *hard.affinity, node))
+  if (pod.namespace_ != cycle.pod.namespace_ || !labelled(hard.spreads, node)) return;
+  for (std::size_t i = 0; i < hard.spreads.size(); ++i) {
+    Spread& spread = hard.spreads[i];
+    if (!spread.constraint.selects(pod.labels) ||
+        !spread.constraint.includes(cycle.pod, *hard.affinity, node))
       continue;
-    const std::string value = node.label(constraint.topology_key)->str();
-    const std::int64_t count = hard.counts[i][value] += delta;
-    hard.fewest[i].update(value, count);
+    const std::uint32_t value = (*spread.topology)[node];
+    hard.fewest[i].update(value, spread.open_domain(value) += delta);
   }
-}
-
-std::int64_t& count_of(Counts& counts, std::string_view value) {
-  const auto it = counts.find(value);
-  return it != counts.end() ? it->second : counts[std::string(value)];
 }
 
 }  // namespace
@@ -85,42 +104,38 @@ Status PodTopologySpread::pre_filter(const Cycle& cycle, PreFilter& out) const {
   if (!own.ok()) return Status::error("get constraints from pod: " + own.error().message);
   if (own->empty()) return Status::skip();
   auto hard = std::make_shared<Hard>(cycle.pod.spec());
-  hard->constraints = std::move(own).value();
-  hard->counts.resize(hard->constraints.size());
-  hard->fewest.resize(hard->constraints.size());
-  for (const SpreadConstraint& constraint : hard->constraints)
+  for (SpreadConstraint& constraint : *own) {
     hard->selects_self.push_back(constraint.selects(cycle.pod.labels));
-  std::vector<std::vector<std::int64_t>> by_node;
-  for (const SpreadConstraint& constraint : hard->constraints)
-    by_node.push_back(constraint.count(cycle.snapshot, cycle.pod.namespace_));
-  for (const NodeInfo* node : cycle.snapshot.nodes()) {
-    if (!has_all_labels(*node, hard->constraints)) continue;
-    for (std::size_t i = 0; i < hard->constraints.size(); ++i) {
-      const SpreadConstraint& constraint = hard->constraints[i];
-      if (!constraint.includes(cycle.pod, *hard->affinity, *node)) continue;
-      count_of(hard->counts[i], node->label(constraint.topology_key)->as_string()) +=
-          by_node[i][node->id()];
-    }
+    hard->spreads.emplace_back(std::move(constraint), cycle);
   }
-  for (std::size_t i = 0; i < hard->constraints.size(); ++i)
-    for (const auto& [value, count] : hard->counts[i]) hard->fewest[i].update(value, count);
+  for (const NodeInfo* node : cycle.snapshot.nodes()) {
+    if (!labelled(hard->spreads, *node)) continue;
+    for (Spread& spread : hard->spreads)
+      if (spread.constraint.includes(cycle.pod, *hard->affinity, *node))
+        spread.open_domain((*spread.topology)[*node]) += spread.on_node[node->id()];
+  }
+  hard->fewest.resize(hard->spreads.size());
+  for (std::size_t i = 0; i < hard->spreads.size(); ++i) {
+    const auto& domains = hard->spreads[i].in_domain;
+    for (std::uint32_t value = 1; value < domains.size(); ++value)
+      if (domains[value] != Spread::kAbsent) hard->fewest[i].update(value, domains[value]);
+  }
   out.state = std::move(hard);
   return {};
 }
 
 Status PodTopologySpread::filter(const Cycle&, const State* state, const NodeInfo& node) const {
   const auto& hard = *static_cast<const Hard*>(state);
-  for (std::size_t i = 0; i < hard.constraints.size(); ++i) {
-    const SpreadConstraint& constraint = hard.constraints[i];
-    const Value* value = node.label(constraint.topology_key);
-    if (!value)
+  for (std::size_t i = 0; i < hard.spreads.size(); ++i) {
+    const Spread& spread = hard.spreads[i];
+    const std::uint32_t value = (*spread.topology)[node];
+    if (value == 0)
       return Status::unresolvable(
           "node(s) didn't match pod topology spread constraints (missing required label)");
-    const auto domains = static_cast<std::int64_t>(hard.counts[i].size());
-    const std::int64_t fewest = domains < constraint.domains_min ? 0 : hard.fewest[i].first.count;
-    const auto here = hard.counts[i].find(value->as_string());
-    const std::int64_t count = here == hard.counts[i].end() ? 0 : here->second;
-    if (count + (hard.selects_self[i] ? 1 : 0) - fewest > constraint.skew_max)
+    const std::int64_t fewest =
+        spread.domains < spread.constraint.domains_min ? 0 : hard.fewest[i].first.count;
+    const std::int64_t count = std::max<std::int64_t>(spread.in_domain[value], 0);
+    if (count + (hard.selects_self[i] ? 1 : 0) - fewest > spread.constraint.skew_max)
       return Status::unschedulable("node(s) didn't match pod topology spread constraints");
   }
   return {};
@@ -140,46 +155,39 @@ Status PodTopologySpread::pre_score(const Cycle& cycle, std::span<const NodeInfo
                                     std::shared_ptr<State>& state) const {
   auto soft = std::make_shared<Soft>();
   soft->all_labels_needed = !cycle.pod.spec()["topologySpreadConstraints"].empty();
+  std::vector<SpreadConstraint> constraints;
   if (soft->all_labels_needed) {
     auto own = own_constraints(cycle.pod, "ScheduleAnyway");
     if (!own.ok())
       return Status::error("obtaining pod's soft topology spread constraints: " +
                            own.error().message);
-    soft->constraints = std::move(own).value();
+    constraints = std::move(own).value();
   } else {
-    soft->constraints = default_constraints(cycle.view, cycle.pod);
+    constraints = default_constraints(cycle.view, cycle.pod);
   }
-  if (soft->constraints.empty()) return Status::skip();
-  const std::size_t size = soft->constraints.size();
-  soft->counts.resize(size);
+  if (constraints.empty()) return Status::skip();
+  for (SpreadConstraint& constraint : constraints)
+    soft->spreads.emplace_back(std::move(constraint), cycle);
   std::size_t considered = 0;
   for (const NodeInfo* node : nodes) {
     if (soft->ignores(*node)) continue;
     ++considered;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::string& key = soft->constraints[i].topology_key;
-      if (key == kHostnameLabel) continue;
-      const Value* value = node->label(key);
-      count_of(soft->counts[i], value ? value->as_string() : std::string_view());
-    }
+    // Under the system's constraints nodes without the label make a domain of their own: value 0.
+    for (Spread& spread : soft->spreads) spread.open_domain((*spread.topology)[*node]);
   }
-  for (std::size_t i = 0; i < size; ++i) {
-    const bool host = soft->constraints[i].topology_key == kHostnameLabel;
-    const std::size_t domains = host ? considered : soft->counts[i].size();
+  const RequiredNodeAffinity affinity(cycle.pod.spec());
+  for (Spread& spread : soft->spreads) {
+    // Each host is a domain, whatever the label says.
+    const bool host = spread.constraint.topology_key == kHostnameLabel;
+    const auto domains = host ? static_cast<std::int64_t>(considered) : spread.domains;
     soft->weights.push_back(std::log(static_cast<double>(domains + 2)));
   }
-  for (const SpreadConstraint& constraint : soft->constraints)
-    soft->by_node.push_back(constraint.count(cycle.snapshot, cycle.pod.namespace_));
-  const RequiredNodeAffinity affinity(cycle.pod.spec());
   for (const NodeInfo* node : cycle.snapshot.nodes()) {
     if (soft->ignores(*node)) continue;
-    for (std::size_t i = 0; i < size; ++i) {
-      const SpreadConstraint& constraint = soft->constraints[i];
-      const Value* value = node->label(constraint.topology_key);
-      const auto domain = soft->counts[i].find(value ? value->as_string() : std::string_view());
-      if (domain == soft->counts[i].end() || !constraint.includes(cycle.pod, affinity, *node))
-        continue;
-      domain->second += soft->by_node[i][node->id()];
+    for (Spread& spread : soft->spreads) {
+      std::int64_t& domain = spread.in_domain[(*spread.topology)[*node]];
+      if (domain != Spread::kAbsent && spread.constraint.includes(cycle.pod, affinity, *node))
+        domain += spread.on_node[node->id()];
     }
   }
   state = std::move(soft);
@@ -191,15 +199,15 @@ std::int64_t PodTopologySpread::score(const Cycle&, const State* state,
   const auto& soft = *static_cast<const Soft*>(state);
   if (soft.ignores(node)) return 0;
   double sum = 0;
-  for (std::size_t i = 0; i < soft.constraints.size(); ++i) {
-    const SpreadConstraint& constraint = soft.constraints[i];
-    const Value* value = node.label(constraint.topology_key);
-    if (!value) continue;
-    const std::int64_t count = constraint.topology_key == kHostnameLabel
-                                   ? soft.by_node[i][node.id()]
-                                   : soft.counts[i].find(value->as_string())->second;
-    sum +=
-        static_cast<double>(count) * soft.weights[i] + static_cast<double>(constraint.skew_max - 1);
+  for (std::size_t i = 0; i < soft.spreads.size(); ++i) {
+    const Spread& spread = soft.spreads[i];
+    const std::uint32_t value = (*spread.topology)[node];
+    if (value == 0) continue;
+    const std::int64_t count = spread.constraint.topology_key == kHostnameLabel
+                                   ? spread.on_node[node.id()]
+                                   : spread.in_domain[value];
+    sum += static_cast<double>(count) * soft.weights[i] +
+           static_cast<double>(spread.constraint.skew_max - 1);
   }
   return static_cast<std::int64_t>(std::round(sum));
 }

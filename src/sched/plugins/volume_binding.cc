@@ -58,7 +58,7 @@ Status VolumeBinding::filter(const Cycle& cycle, const State* state, const NodeI
   auto volumes = find_volumes(cycle.view, static_cast<const Claims*>(state)->claims, node);
   if (!volumes.ok()) return Status::error(volumes.error().message);
   if (volumes->reasons.empty()) return {};
-  return {Code::unresolvable, volumes->reasons};
+  return {Code::unresolvable, {}, volumes->reasons};
 }
 
 bool VolumeBinding::may_help(const PodInfo& pod, const Change& change) const {
