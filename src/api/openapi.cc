@@ -296,6 +296,22 @@ class PathWriter {
   KindSchemas names_;
 };
 
+// Types of the API's machinery that every group's document holds; those with a kind are registered
+// in every group.
+void write_machinery(SchemaWriter& writer, const model::TypeTable& types, std::string_view group,
+                     std::string_view version) {
+  for (const std::string_view name : {"APIResourceList", "Status", "DeleteOptions", "WatchEvent"}) {
+    const codec::Type& type = meta_type(types, name);
+    if (type.name.empty()) continue;
+    writer.reference(type);
+    Value* schema = writer.find(type.name);
+    Value marks = Value::array({kind_mark("", "v1", name)});
+    const bool everywhere = name == "DeleteOptions" || name == "WatchEvent";
+    if (everywhere && !group.empty()) marks.push_back(kind_mark(group, version, name));
+    schema->set("x-kubernetes-group-version-kind", std::move(marks));
+  }
+}
+
 Value security() {
   return Value::object(
       {{"BearerToken",
@@ -319,6 +335,7 @@ Value openapi_v3(const OpenapiSource& source, const std::string& name) {
       if (document_name(group, version) != name) continue;
       SchemaWriter writer(true);
       Value paths = Value::object();
+      write_machinery(writer, source.types, group.name, version.version);
       for (const model::ResourcePointer& resource : version.resources) {
         KindSchemas names = write_kind(writer, source.types, *resource, true);
         if (!names.object.empty())
@@ -336,6 +353,7 @@ Value openapi_v3(const OpenapiSource& source, const std::string& name) {
 
 Value openapi_v2(const OpenapiSource& source) {
   SchemaWriter writer(false);
+  write_machinery(writer, source.types, "", "v1");
   for (const DiscoveredGroup& group : source.groups)
     for (const DiscoveredVersion& version : group.versions)
       for (const model::ResourcePointer& resource : version.resources)

@@ -44,7 +44,7 @@ void add_merging(Value& schema, const codec::Use& use) {
     if (map) schema.set("x-kubernetes-list-map-keys", texts(use.list_keys));
   } else if (shape == Shape::list && use.atomic) {
     schema.set("x-kubernetes-list-type", "atomic");
-  } else if (use.atomic) {
+  } else if (use.atomic && shape == Shape::map) {
     schema.set("x-kubernetes-map-type", "atomic");
   }
   if (!use.merge_key.empty()) schema.set("x-kubernetes-patch-merge-key", use.merge_key);
@@ -149,6 +149,8 @@ Value SchemaWriter::use(const codec::Use& use, bool element, bool pointer, bool 
     }
     case Shape::structure:
       define(type);
+      // Whether apply owns it as a whole is said of the type, not of its use.
+      if (use.atomic) schemas_[type.name].set("x-kubernetes-map-type", "atomic");
       schema = wrap(type.name, !pointer);
       break;
     case Shape::list:
