@@ -206,6 +206,7 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
       }
     } else {
       request.body = codec::parse_json_document(exchange.request.body);
+      request.body_text = exchange.request.body;
     }
     return request;
   }
@@ -219,6 +220,9 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
   if (!document.ok() && document.error().reason == Reason::unsupported_media_type)
     return document.error();
   request.body = std::move(document);
+  if (const auto wire = body_wire(exchange.request.headers.get("content-type"));
+      wire.ok() && *wire == Wire::json)
+    request.body_text = exchange.request.body;
   return request;
 }
 
