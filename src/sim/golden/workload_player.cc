@@ -2,7 +2,6 @@
 #include "sim/golden/workload_player.h"
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <utility>
 
@@ -12,10 +11,12 @@
 #include "control/deployment/deployment.h"
 #include "control/replicaset/replicaset.h"
 #include "control/statefulset/statefulset.h"
+#include "host/virtual_loop.h"
 #include "model/meta.h"
+#include "runtime/manager.h"
 #include "sim/golden/kubelet.h"
 #include "sim/golden/picture.h"
-#include "sim/golden/workqueue.h"
+#include "sim/golden/stage.h"
 #include "sim/golden/world.h"
 
 namespace keelson::sim::golden {
@@ -23,13 +24,7 @@ namespace {
 
 const Instant kStart = Instant::unix_seconds(946684800);  // 2000-01-01T00:00:00Z
 constexpr Duration kSameInstant = Duration::milliseconds(500);
-constexpr int kSyncsMax = 20'000;  // of one instant; more is a loop without end
-
-struct Worker {
-  std::unique_ptr<cluster::Controller> controller;
-  std::vector<cluster::Watch> watches;
-  Workqueue queue;
-};
+constexpr int kRoundsMax = 10'000;  // of one instant; more is a loop without end
 
 Instant at_seconds(const Value& t) {
   return kStart + Duration::nanoseconds(static_cast<std::int64_t>(t.as_double() * 1e9));
@@ -46,26 +41,23 @@ class Game {
   void act_on_pod(std::string_view what, const Value& action);
   void undo(const Value& action);
   void commit_by_hand(const cluster::Write& write);
+  void begin(Instant t);
   void settle();
-  bool work();
-  void sync(Worker& worker);
-  void dispatch(bool by_hand);
-  void announce(const Change& change);
-  bool announce_node();
   Value object_of(const Value& action) const;
-  std::optional<Instant> next_delayed() const;
-  std::optional<Instant> next_due() const;  // pods and actions
+  std::optional<Instant> next_retry() const;  // or delayed sync
+  std::optional<Instant> next_due() const;    // pods and actions
   void fail(std::string message) {
     if (error_.empty()) error_ = std::move(message);
   }
 
   const Value& scenario_;
-  World world_;
+  host::VirtualLoop loop_{kStart};
+  World world_{loop_};
   Kubelet kubelet_;
   Picture picture_;
-  std::vector<Worker> workers_;  // in order of precedence
-  std::deque<Change> nodes_;     // of Node objects; they wait until there is nothing else to do
-  Prng rng_{1};
+  Stage stage_;
+  runtime::Manager manager_;
+  bool begun_ = false;
   std::size_t next_action_ = 0;
   std::string error_;
 };
@@ -73,90 +65,45 @@ class Game {
 Game::Game(const Value& scenario)
     : scenario_(scenario),
       kubelet_(world_, scenario["nodes"].as_int(1)),
-      picture_(world_, kubelet_, scenario["nodes"].as_int(1) > 1, kStart) {
-  const auto add = [&](std::unique_ptr<cluster::Controller> controller) {
-    Worker worker;
-    worker.watches = controller->watches();
-    worker.controller = std::move(controller);
-    workers_.push_back(std::move(worker));
-  };
-  add(std::make_unique<control::DeploymentController>());
-  add(std::make_unique<control::ReplicaSetController>());
-  add(std::make_unique<control::StatefulSetController>());
-  add(std::make_unique<control::DaemonSetController>());
+      picture_(world_, kubelet_, scenario["nodes"].as_int(1) > 1, kStart),
+      stage_(loop_, world_, kubelet_, picture_),
+      manager_(loop_, stage_, 1) {
+  // In order of precedence.
+  manager_.add(std::make_unique<control::DeploymentController>());
+  manager_.add(std::make_unique<control::ReplicaSetController>());
+  manager_.add(std::make_unique<control::StatefulSetController>());
+  manager_.add(std::make_unique<control::DaemonSetController>());
   for (const Value& rule : scenario["rules"].elements()) kubelet_.add_rule(rule);
 }
 
-void Game::announce(const Change& change) {
-  for (Worker& worker : workers_)
-    for (const cluster::Watch& watch : worker.watches)
-      if (watch.resource == change.resource)
-        for (const cluster::Key& key : watch.keys(world_, change.before, change.after))
-          worker.queue.add(key);
-}
-
-void Game::dispatch(bool by_hand) {
-  for (const Change& change : world_.take_changes()) {
-    picture_.made(change, by_hand);
-    if (change.resource == "nodes")
-      nodes_.push_back(change);
-    else
-      announce(change);
+// What the recording lays down for this time: pods that are due, then its actions. It happens on
+// the loop before any work of controllers at the same time, which is always posted behind it.
+void Game::begin(Instant t) {
+  const Value& timeline = scenario_["timeline"];
+  kubelet_.advance();
+  stage_.note_made(true);
+  if (!std::exchange(begun_, true))
+    for (const Value& object : scenario_["objects"].elements()) {
+      const Result<Value> created = world_.create(object);
+      if (!created.ok()) fail("an object was refused: " + created.error().message);
+      stage_.note_made(true);
+    }
+  for (; next_action_ < timeline.size() && at_seconds(timeline[next_action_]["t"]) <= t;
+       ++next_action_) {
+    act(timeline[next_action_]);
+    stage_.note_made(true);
   }
+  stage_.deliver_changes();
 }
 
-bool Game::announce_node() {
-  if (nodes_.empty()) return false;
-  const Change change = nodes_.front();
-  nodes_.pop_front();
-  announce(change);
-  return true;
-}
-
-void Game::sync(Worker& worker) {
-  const cluster::Key key = worker.queue.pop();
-  cluster::Plan plan = worker.controller->reconcile({world_, key, world_.now(), rng_});
-  while (true) {
-    std::vector<Result<Value>> results;
-    std::string failure = plan.error;
-    for (const cluster::Write& write : plan.writes) {
-      results.push_back(world_.commit(write));
-      if (!results.back().ok()) {
-        failure = results.back().error().message;
-        if (write.name.empty()) picture_.refused(failure);
-      }
-    }
-    dispatch(false);
-    for (const cluster::EventNote& event : plan.events) picture_.event(event);
-    if (plan.wake_at) worker.queue.add_at(key, *plan.wake_at);
-    if (!plan.then) {
-      if (failure.empty())
-        worker.queue.forget_failures(key);
-      else
-        worker.queue.add_after_failure(key, world_.now());
-      return;
-    }
-    plan = plan.then(std::move(results));
-  }
-}
-
-bool Game::work() {
-  for (Worker& worker : workers_)
-    if (!worker.queue.empty()) {
-      sync(worker);
-      return true;
-    }
-  return false;
-}
-
+// Until nothing changes any more at this instant.
 void Game::settle() {
-  for (Worker& worker : workers_) worker.queue.take_delayed(world_.now());
-  for (int syncs = 0;; ++syncs) {
-    if (syncs > kSyncsMax) return fail("the controllers do not come to rest");
-    dispatch(false);
-    if (kubelet_.bind() || work() || kubelet_.advance() || announce_node()) continue;
-    if (!world_.collect_garbage()) return;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    loop_.run_ready();
+    if (!kubelet_.advance() && !stage_.announce_node() && !world_.collect_garbage()) return;
+    stage_.deliver_changes();
   }
+  fail("the controllers do not come to rest");
 }
 
 Value Game::object_of(const Value& action) const {
@@ -248,10 +195,8 @@ std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> 
   return a && b ? std::min(*a, *b) : a ? a : b;
 }
 
-std::optional<Instant> Game::next_delayed() const {
-  std::optional<Instant> next;
-  for (const Worker& worker : workers_) next = earlier(next, worker.queue.next_delayed());
-  return next;
+std::optional<Instant> Game::next_retry() const {
+  return loop_.next() == Instant::max() ? std::nullopt : std::optional(loop_.next());
 }
 
 std::optional<Instant> Game::next_due() const {
@@ -269,28 +214,15 @@ std::vector<Value> Game::play() {
   const Instant until = scenario_.has("until") ? at_seconds(scenario_["until"])
                                                : at_seconds(last + (random ? 150 : 620));
   std::optional<Instant> t = kStart;
-  bool first = true;
   while (t && *t < until && error_.empty()) {
-    world_.set_now(*t);
-    kubelet_.advance();
-    dispatch(true);
-    if (std::exchange(first, false))
-      for (const Value& object : scenario_["objects"].elements()) {
-        const Result<Value> created = world_.create(object);
-        if (!created.ok()) fail("an object was refused: " + created.error().message);
-        dispatch(true);
-      }
-    for (; next_action_ < timeline.size() && at_seconds(timeline[next_action_]["t"]) <= *t;
-         ++next_action_) {
-      act(timeline[next_action_]);
-      dispatch(true);
-    }
+    const auto beginning = loop_.call_at(*t, [&] { begin(*t); });
+    loop_.run_until(*t);
     settle();
     // Retries that come close, with nothing else between, belong to the same instant.
-    for (auto retry = next_delayed();
-         retry && *retry - world_.now() <= kSameInstant && error_.empty(); retry = next_delayed()) {
+    for (auto retry = next_retry();
+         retry && *retry - world_.now() <= kSameInstant && error_.empty(); retry = next_retry()) {
       if (const auto due = next_due(); due && *due <= *retry) break;
-      world_.set_now(*retry);
+      loop_.run_until(*retry);
       settle();
     }
     Value state = picture_.take(*t);
@@ -302,7 +234,7 @@ std::vector<Value> Game::play() {
       previous.erase("events");
     }
     if (state.has("events") || without_time != previous) states.push_back(std::move(state));
-    t = earlier(next_due(), next_delayed());
+    t = earlier(next_due(), next_retry());
     if (t) t = std::max(*t, world_.now());  // a new rule may make something due in the past
   }
   return states;

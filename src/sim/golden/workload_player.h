@@ -2,8 +2,9 @@
 // against the World, Kubelet and the real controllers, in virtual time and in the recorded order of
 // work; every state must come out as recorded.
 //
-// The order is the recording's own: one item at a time, Deployments before ReplicaSets, garbage
-// last. A runtime for production has none of these rules, so the queues here are the player's.
+// The controllers run under the runtime's own Manager on the virtual loop of simulations: one item
+// at a time, after all changes were announced, Deployments before ReplicaSets. What else the
+// recordings lay down (nodes and garbage last, retries that come close belong together) is here.
 #pragma once
 
 #include <string>

@@ -194,7 +194,7 @@ Result<Value> World::create(std::string_view resource, Value object) {
   char uid[32];
   std::snprintf(uid, sizeof uid, "uid-%06lld", static_cast<long long>(++uid_));
   meta.set("uid", uid);
-  meta.set("creationTimestamp", to_rfc3339(now_));
+  meta.set("creationTimestamp", to_rfc3339(now()));
   meta.set("generation", 1);
   if (resource == "daemonsets.apps") count_template({}, object);
   set_defaults(resource, object);
@@ -292,7 +292,7 @@ Result<Value> World::remove(const cluster::Write& write) {
   if (model::is_deleting(object)) return object;
   Value going = object;
   const Duration grace = graceful ? Duration::seconds(30) : Duration();
-  going.edit("metadata").set("deletionTimestamp", to_rfc3339(now_ + grace));
+  going.edit("metadata").set("deletionTimestamp", to_rfc3339(now() + grace));
   store(write.resource, std::move(going));
   return get(write.resource, write.namespace_, write.name);
 }

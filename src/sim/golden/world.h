@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cluster/cluster.h"
+#include "host/loop.h"
 
 namespace keelson::sim::golden {
 
@@ -23,13 +24,15 @@ struct Change {
 
 class World : public cluster::View {
  public:
+  // Time is the loop's.
+  explicit World(const host::Loop& loop) : loop_(loop) {}
+
   // View.
   Value get(std::string_view resource, std::string_view ns, std::string_view name) const override;
   std::vector<Value> list(std::string_view resource, std::string_view ns) const override;
   std::vector<Value> owned_by(std::string_view resource, std::string_view uid) const override;
 
-  void set_now(Instant now) { now_ = now; }
-  Instant now() const { return now_; }
+  Instant now() const { return loop_.now(); }
 
   // One write as a controller or a user makes it.
   Result<Value> commit(const cluster::Write& write);
@@ -68,9 +71,9 @@ class World : public cluster::View {
   const Value* find(std::string_view resource, const cluster::Key& key) const;
   void store(std::string_view resource, Value object);
 
+  const host::Loop& loop_;
   std::map<std::string, Objects, std::less<>> objects_;
   std::vector<Change> changes_;
-  Instant now_;
   std::int64_t revision_ = 0, uid_ = 0, name_ = 0;
   std::optional<std::int64_t> quota_;
   std::map<std::string, std::string, std::less<>> refused_;  // resource -> message
