@@ -23,7 +23,9 @@ void SimulatedDriver::after(Duration delay, std::function<void()> call) {
 }
 
 void SimulatedDriver::recover(std::function<void(Result<std::vector<RecoveredPod>>)> done) {
-  done(std::vector<RecoveredPod>());
+  std::vector<RecoveredPod> pods;
+  for (const auto& [uid, pod] : pods_) pods.push_back(pod);
+  done(std::move(pods));
 }
 
 void SimulatedDriver::set_up_volumes(const Value&, const std::vector<Volume>&,
@@ -40,13 +42,27 @@ void SimulatedDriver::create_sandbox(const Value& pod, int attempt,
   const std::uint32_t n = ++addresses_;
   sandbox.address = "10." + std::to_string(128 + (n >> 16 & 127)) + "." +
                     std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
+  RecoveredPod& known = pods_[std::string(model::uid_of(pod))];
+  known.pod = pod;
+  known.sandbox = sandbox;
   after(model.sandbox_time, [sandbox, done] { done(sandbox); });
 }
 
 void SimulatedDriver::start(ContainerRequest request,
                             std::function<void(Result<StartedContainer>)> done) {
   const PodModel model = model_of_(request.pod, request.container);
-  after(model.start_time, [this, model, id = request.run_id, done] {
+  ContainerRun run{.container = request.container["name"].str(),
+                   .id = request.run_id,
+                   .attempt = request.attempt,
+                   .sandbox_attempt = request.sandbox.attempt,
+                   .image = request.image.name,
+                   .image_id = request.image.id,
+                   .created_at = cluster_.now()};
+  const std::string uid(model::uid_of(request.pod));
+  after(model.start_time, [this, model, id = request.run_id, uid, run, done]() mutable {
+    run.state = ContainerRun::State::running;
+    run.started_at = cluster_.now();
+    if (const auto pod = pods_.find(uid); pod != pods_.end()) pod->second.runs.push_back(run);
     Running& running = running_[id];
     running.model = model;
     running.started_at = cluster_.now();
@@ -62,6 +78,15 @@ void SimulatedDriver::exit(const std::string& run_id, int code, int signal) {
   if (at == running_.end()) return;
   const Running last = std::move(at->second);
   running_.erase(at);
+  for (auto& [uid, pod] : pods_)
+    for (ContainerRun& run : pod.runs)
+      if (run.id == run_id) {
+        run.state = ContainerRun::State::exited;
+        run.finished_at = cluster_.now();
+        run.exit_code = code;
+        run.signal = signal;
+        run.reason = code == 0 ? "Completed" : "Error";
+      }
   on_exit_(run_id, {.code = code, .signal = signal, .message = {}, .at = cluster_.now()});
 }
 
@@ -98,16 +123,21 @@ void SimulatedDriver::signal(const std::string& run_id, int signal) {
                        [this, run_id, code = running.model.stop_code] { exit(run_id, code, 0); });
 }
 
-void SimulatedDriver::remove_container(const Value&, const std::string&) {}
+void SimulatedDriver::remove_container(const Value& pod, const std::string& run_id) {
+  if (const auto at = pods_.find(std::string(model::uid_of(pod))); at != pods_.end())
+    std::erase_if(at->second.runs, [&](const ContainerRun& run) { return run.id == run_id; });
+}
 
-void SimulatedDriver::tear_down(const Value&, const Sandbox&, std::function<void()> done) {
+void SimulatedDriver::tear_down(const Value& pod, const Sandbox&, std::function<void()> done) {
+  pods_.erase(std::string(model::uid_of(pod)));
   done();
 }
 
 bool SimulatedDriver::is_healthy(const std::string& run_id) const {
   const auto at = running_.find(run_id);
   if (at == running_.end() || at->second.failing) return false;
-  return cluster_.now() >= at->second.started_at + at->second.model.warm_up;
+  const Duration warm_up = at->second.model.warm_up;
+  return warm_up != Duration::max() && cluster_.now() >= at->second.started_at + warm_up;
 }
 
 void SimulatedDriver::exec(const std::string& run_id, std::vector<std::string>, Duration,

@@ -70,6 +70,8 @@ class SimulatedDriver : public Driver {
   ModelOf model_of_;
   OnExit on_exit_;
   std::map<std::string, Running> running_;
+  // What the host knows of each pod, by uid, whether an engine runs or not: recover() tells it.
+  std::map<std::string, RecoveredPod> pods_;
   std::map<std::uint64_t, std::shared_ptr<void>> timers_;  // of calls on their way
   std::uint64_t timers_made_ = 0;
   std::uint32_t addresses_ = 0;

@@ -13,16 +13,18 @@ struct Line {
   std::string text;  // without indent, comment and trailing blanks
 };
 
-// Words are separated by blanks; double quotes keep blanks together.
+// Words are separated by blanks; quotes of either kind keep blanks, and quotes of the other kind,
+// together.
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
-  bool quoted = false, any = false;
+  char quote = 0;
+  bool any = false;
   for (const char c : text) {
-    if (c == '"') {
-      quoted = !quoted;
+    if (quote == 0 ? c == '"' || c == '\'' : c == quote) {
+      quote = quote == 0 ? c : 0;
       any = true;
-    } else if ((c == ' ' || c == '\t') && !quoted) {
+    } else if ((c == ' ' || c == '\t') && quote == 0) {
       if (any) words.push_back(std::exchange(word, {}));
       any = false;
     } else {
