@@ -1,0 +1,186 @@
+// Raw system calls; the only place of the node room that forks.
+#include "node/keeper/launch.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace keelson::node {
+namespace {
+
+constexpr long kCgroup2Magic = 0x63677270;
+
+std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+// Tells the parent which step failed and ends.
+[[noreturn]] void fail(int report, const char* step) {
+  std::string text = failure(step);
+  [[maybe_unused]] const ssize_t n = ::write(report, text.data(), text.size());
+  ::_exit(127);
+}
+
+void run_child(const LaunchPlan& plan, int report) {
+  ::setsid();
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  if (plan.kill_with_keeper) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const std::string& file : plan.cgroup_procs) {
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && ::write(fd, "0", 1) < 0) fail(report, "join cgroup");
+    ::close(fd);
+  }
+  for (const std::string& file : plan.namespaces) {
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || ::setns(fd, 0) != 0) fail(report, "join namespace");
+    ::close(fd);
+  }
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const int wanted[3] = {plan.stdin_fd, plan.stdout_fd, plan.stderr_fd};
+  for (int i = 0; i < 3; i++)
+    if (::dup2(wanted[i] >= 0 ? wanted[i] : null, i) < 0) fail(report, "place descriptors");
+  if (!plan.directory.empty() && ::chdir(plan.directory.c_str()) != 0) fail(report, "chdir");
+  if (plan.group >= 0 && (::setgroups(0, nullptr) != 0 ||
+                          ::setgid(static_cast<gid_t>(plan.group)) != 0))
+    fail(report, "set group");
+  if (plan.user >= 0 && ::setuid(static_cast<uid_t>(plan.user)) != 0) fail(report, "set user");
+  const auto argv = pointers(plan.argv);
+  const auto environment = pointers(plan.environment);
+  ::syscall(SYS_close_range, 3U, ~0U, 1U << 2);  // close on exec
+  ::execvpe(argv[0], argv.data(), environment.data());
+  fail(report, ("exec " + plan.argv[0]).c_str());
+}
+
+std::string loopback_up() {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure("socket");
+  ifreq request{};
+  std::strncpy(request.ifr_name, "lo", sizeof request.ifr_name - 1);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  const int code = ::ioctl(fd, SIOCSIFFLAGS, &request);
+  const std::string error = code == 0 ? "" : failure("bring up loopback");
+  ::close(fd);
+  return error;
+}
+
+std::string keep_namespace(const std::string& from, const std::string& to) {
+  const int fd = ::open(to.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
+  ::umount2(to.c_str(), MNT_DETACH);
+  if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    return failure("keep namespace " + to);
+  return {};
+}
+
+}  // namespace
+
+pid_t launch(const LaunchPlan& plan, std::string& error) {
+  int report[2];
+  if (::pipe2(report, O_CLOEXEC) != 0) {
+    error = failure("pipe");
+    return -1;
+  }
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::close(report[0]);
+    run_child(plan, report[1]);
+  }
+  ::close(report[1]);
+  if (pid < 0) {
+    error = failure("fork");
+    ::close(report[0]);
+    return -1;
+  }
+  char buffer[256];
+  const ssize_t n = ::read(report[0], buffer, sizeof buffer);
+  ::close(report[0]);
+  if (n <= 0) return pid;
+  error.assign(buffer, static_cast<std::size_t>(n));
+  ::waitpid(pid, nullptr, 0);
+  return -1;
+}
+
+std::string make_sandbox(const std::string& directory, const std::string& hostname,
+                         const std::string& network, bool own_network) {
+  ::mkdir(directory.c_str(), 0700);
+  int ready[2], done[2];
+  if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(done, O_CLOEXEC) != 0) return failure("pipe");
+  const pid_t pid = ::fork();
+  if (pid < 0) return failure("fork");
+  if (pid == 0) {
+    std::string text;
+    const int flags = CLONE_NEWIPC | CLONE_NEWUTS | (own_network ? CLONE_NEWNET : 0);
+    if (::unshare(flags) != 0)
+      text = failure("make namespaces");
+    else if (::sethostname(hostname.c_str(), hostname.size()) != 0)
+      text = failure("set host name");
+    else if (own_network)
+      text = loopback_up();
+    if (text.empty()) text = "ok";
+    [[maybe_unused]] const ssize_t n = ::write(ready[1], text.data(), text.size());
+    ::close(done[1]);
+    char byte = 0;
+    [[maybe_unused]] const ssize_t m = ::read(done[0], &byte, 1);  // until the parent is done
+    ::_exit(0);
+  }
+  ::close(ready[1]);
+  ::close(done[0]);
+  char buffer[256];
+  const ssize_t n = ::read(ready[0], buffer, sizeof buffer);
+  std::string error(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
+  if (error == "ok") {
+    const std::string own = "/proc/" + std::to_string(pid) + "/ns/";
+    error = keep_namespace(own + "ipc", directory + "/ipc");
+    if (error.empty()) error = keep_namespace(own + "uts", directory + "/uts");
+    if (error.empty() && own_network) error = keep_namespace(own + "net", directory + "/net");
+    if (error.empty() && !network.empty()) error = keep_namespace(network, directory + "/net");
+  } else if (error.empty()) {
+    error = "make namespaces: the child ended";
+  }
+  ::close(ready[0]);
+  ::close(done[1]);
+  ::waitpid(pid, nullptr, 0);
+  return error;
+}
+
+std::string make_mount(const MountPlan& plan) {
+  const char* data = plan.data.empty() ? nullptr : plan.data.c_str();
+  if (::mount(plan.source.c_str(), plan.target.c_str(), plan.type.c_str(), plan.flags, data) == 0)
+    return {};
+  return failure("mount " + plan.type + " on " + plan.target);
+}
+
+std::string enter_private_mounts() {
+  if (::unshare(CLONE_NEWNS) != 0) return failure("make a mount namespace");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return failure("make mounts private");
+  struct statfs info {};
+  const char* unified = "/sys/fs/cgroup/unified";
+  if (::statfs(unified, &info) == 0 && info.f_type == kCgroup2Magic)
+    ::umount2(unified, MNT_DETACH);
+  return {};
+}
+
+}  // namespace keelson::node
