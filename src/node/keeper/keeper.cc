@@ -140,8 +140,7 @@ bool Keeper::begin() {
   watch(listener_, EPOLLIN, [this](std::uint32_t) { accept_one(); });
   watch(signals_, EPOLLIN, [this](std::uint32_t) {
     signalfd_siginfo info{};
-    while (::read(signals_, &info, sizeof info) == sizeof info) {
-    }
+    while (::read(signals_, &info, sizeof info) == sizeof info) {}
     reap();  // other signals mean nothing: containers outlive a careless kill
   });
   return true;
@@ -259,26 +258,33 @@ void Keeper::handle(Connection& connection, const Value& request) {
   const std::string_view op = request["op"].as_string();
   if (op == "hello") {
     connection.greeted = true;
-    return answer(fd, id, "", Value::object({{"pid", static_cast<int>(::getpid())},
-                                             {"version", kKeeperVersion},
-                                             {"privileged", privileged_}}));
+    return answer(fd, id, "",
+                  Value::object({{"pid", static_cast<int>(::getpid())},
+                                 {"version", kKeeperVersion},
+                                 {"privileged", privileged_}}));
   }
   if (op == "run") return start(connection, request);
   if (op == "adopt") return adopt(connection, request);
   if (op == "remove") return remove(connection, request);
   if (op == "attach") return attach(connection, request);
-  if (op == "sandbox")
+  if (op == "sandbox") {
+    if (request.has("from_pid"))
+      return answer(
+          fd, id,
+          keep_sandbox(request["dir"].str(), static_cast<pid_t>(request["from_pid"].as_int()),
+                       request["own_network"].as_bool()));
     return answer(fd, id,
                   make_sandbox(request["dir"].str(), request["hostname"].str(),
                                resolve(connection, request["network"].str()),
-                               request["own_network"].as_bool()));
+                               request["own_network"].as_bool(), request["address"].str()));
+  }
   if (op == "mount") {
     std::string error;
     for (const Value& mount : request["mounts"].elements())
       if (error.empty())
-        error = make_mount({mount["type"].str(), mount["source"].str(), mount["target"].str(),
-                            mount["data"].str(),
-                            static_cast<unsigned long>(mount["flags"].as_int())});
+        error =
+            make_mount({mount["type"].str(), mount["source"].str(), mount["target"].str(),
+                        mount["data"].str(), static_cast<unsigned long>(mount["flags"].as_int())});
     return answer(fd, id, error);
   }
   if (op == "unmount") {
@@ -326,8 +332,7 @@ void Keeper::start(Connection& connection, const Value& request) {
   for (const Value& mount : request["mounts"].elements()) {
     if (!error.empty()) break;
     error = make_mount({mount["type"].str(), mount["source"].str(), mount["target"].str(),
-                        mount["data"].str(),
-                        static_cast<unsigned long>(mount["flags"].as_int())});
+                        mount["data"].str(), static_cast<unsigned long>(mount["flags"].as_int())});
     if (error.empty()) run.unmounts.push_back(mount["target"].str());
   }
   int fds[3] = {-1, -1, -1};
@@ -461,8 +466,8 @@ void Keeper::frames(Connection& connection) {
   while (connection.in.size() >= 5) {
     std::uint32_t length = 0;
     for (int i = 0; i < 4; i++)
-      length |= static_cast<std::uint32_t>(static_cast<unsigned char>(
-                    connection.in[static_cast<std::size_t>(i) + 1]))
+      length |= static_cast<std::uint32_t>(
+                    static_cast<unsigned char>(connection.in[static_cast<std::size_t>(i) + 1]))
                 << (8 * i);
     if (connection.in.size() < 5 + length) return;
     const char channel = connection.in[0];

@@ -6,7 +6,7 @@
 // It holds a mount namespace of its own (overlays, no unified cgroup hierarchy on hybrid hosts) and
 // decides nothing. Requests and answers are lines of JSON on a unix stream socket:
 //   {"id":1,"op":"hello"}                            -> {"id":1,"ok":true,"pid":77,"version":1}
-//   {"id":2,"op":"sandbox","dir":D,"hostname":H,"network":P,"own_network":B}
+//   {"id":2,"op":"sandbox","dir":D,"hostname":H,"network":P,"own_network":B,"address":A}
 //   {"id":3,"op":"mount","mounts":[{"type","source","target","data","flags"}]}
 //   {"id":4,"op":"unmount","targets":[...]}
 //   {"id":5,"op":"run", ...Launch}                   -> {"id":5,"ok":true,"pid":88}

@@ -1,6 +1,7 @@
 // Raw system calls; the only place of the node room that forks.
 #include "node/keeper/launch.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
@@ -24,7 +25,9 @@ namespace {
 
 constexpr long kCgroup2Magic = 0x63677270;
 
-std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string failure(const std::string& what) {
+  return what + ": " + std::strerror(errno);
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> out;
@@ -62,8 +65,8 @@ void run_child(const LaunchPlan& plan, int report) {
   for (int i = 0; i < 3; i++)
     if (::dup2(wanted[i] >= 0 ? wanted[i] : null, i) < 0) fail(report, "place descriptors");
   if (!plan.directory.empty() && ::chdir(plan.directory.c_str()) != 0) fail(report, "chdir");
-  if (plan.group >= 0 && (::setgroups(0, nullptr) != 0 ||
-                          ::setgid(static_cast<gid_t>(plan.group)) != 0))
+  if (plan.group >= 0 &&
+      (::setgroups(0, nullptr) != 0 || ::setgid(static_cast<gid_t>(plan.group)) != 0))
     fail(report, "set group");
   if (plan.user >= 0 && ::setuid(static_cast<uid_t>(plan.user)) != 0) fail(report, "set user");
   const auto argv = pointers(plan.argv);
@@ -73,15 +76,29 @@ void run_child(const LaunchPlan& plan, int report) {
   fail(report, ("exec " + plan.argv[0]).c_str());
 }
 
-std::string loopback_up() {
+std::string loopback_up(const std::string& address) {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure("socket");
   ifreq request{};
   std::strncpy(request.ifr_name, "lo", sizeof request.ifr_name - 1);
   request.ifr_flags = IFF_UP | IFF_RUNNING;
-  const int code = ::ioctl(fd, SIOCSIFFLAGS, &request);
+  int code = ::ioctl(fd, SIOCSIFFLAGS, &request);
+  if (code == 0 && !address.empty()) {
+    ifreq alias{};
+    std::strncpy(alias.ifr_name, "lo:1", sizeof alias.ifr_name - 1);
+    auto& own = reinterpret_cast<sockaddr_in&>(alias.ifr_addr);
+    own.sin_family = AF_INET;
+    ::inet_pton(AF_INET, address.c_str(), &own.sin_addr);
+    code = ::ioctl(fd, SIOCSIFADDR, &alias);
+  }
   const std::string error = code == 0 ? "" : failure("bring up loopback");
   ::close(fd);
+  // As container runtimes do: no privilege is needed for low ports inside.
+  const int ports = ::open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+  if (ports >= 0) {
+    [[maybe_unused]] const ssize_t n = ::write(ports, "0", 1);
+    ::close(ports);
+  }
   return error;
 }
 
@@ -123,7 +140,7 @@ pid_t launch(const LaunchPlan& plan, std::string& error) {
 }
 
 std::string make_sandbox(const std::string& directory, const std::string& hostname,
-                         const std::string& network, bool own_network) {
+                         const std::string& network, bool own_network, const std::string& address) {
   ::mkdir(directory.c_str(), 0700);
   int ready[2], done[2];
   if (::pipe2(ready, O_CLOEXEC) != 0 || ::pipe2(done, O_CLOEXEC) != 0) return failure("pipe");
@@ -137,7 +154,7 @@ std::string make_sandbox(const std::string& directory, const std::string& hostna
     else if (::sethostname(hostname.c_str(), hostname.size()) != 0)
       text = failure("set host name");
     else if (own_network)
-      text = loopback_up();
+      text = loopback_up(address);
     if (text.empty()) text = "ok";
     [[maybe_unused]] const ssize_t n = ::write(ready[1], text.data(), text.size());
     ::close(done[1]);
@@ -165,6 +182,15 @@ std::string make_sandbox(const std::string& directory, const std::string& hostna
   return error;
 }
 
+std::string keep_sandbox(const std::string& directory, pid_t pid, bool with_network) {
+  ::mkdir(directory.c_str(), 0700);
+  const std::string own = "/proc/" + std::to_string(pid) + "/ns/";
+  std::string error = keep_namespace(own + "ipc", directory + "/ipc");
+  if (error.empty()) error = keep_namespace(own + "uts", directory + "/uts");
+  if (error.empty() && with_network) error = keep_namespace(own + "net", directory + "/net");
+  return error;
+}
+
 std::string make_mount(const MountPlan& plan) {
   const char* data = plan.data.empty() ? nullptr : plan.data.c_str();
   if (::mount(plan.source.c_str(), plan.target.c_str(), plan.type.c_str(), plan.flags, data) == 0)
@@ -178,8 +204,7 @@ std::string enter_private_mounts() {
     return failure("make mounts private");
   struct statfs info {};
   const char* unified = "/sys/fs/cgroup/unified";
-  if (::statfs(unified, &info) == 0 && info.f_type == kCgroup2Magic)
-    ::umount2(unified, MNT_DETACH);
+  if (::statfs(unified, &info) == 0 && info.f_type == kCgroup2Magic) ::umount2(unified, MNT_DETACH);
   return {};
 }
 

@@ -27,7 +27,9 @@ std::string_view time_text(std::array<char, 40>& buffer) {
 
 }  // namespace
 
-LogWriter::LogWriter(std::string path) : path_(std::move(path)) { open(); }
+LogWriter::LogWriter(std::string path) : path_(std::move(path)) {
+  open();
+}
 
 LogWriter::~LogWriter() {
   finish();

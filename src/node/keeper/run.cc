@@ -27,7 +27,9 @@ int open_pipe(const std::string& path, int flags) {
 
 }  // namespace
 
-Run::~Run() { close_fds(); }
+Run::~Run() {
+  close_fds();
+}
 
 void Run::close_fds() {
   for (int* fd : {&out_fd, &err_fd, &in_fd, &terminal_fd, &console_listener, &pid_fd}) shut(*fd);

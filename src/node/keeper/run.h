@@ -20,8 +20,8 @@ struct Run {
   State state = State::starting;
   pid_t launcher = -1, pid = -1, cleaner = -1;
   std::string pid_file;
-  std::string oom_file;             // has "oom_kill N"
-  std::vector<std::string> cleanup; // argv of what removes it from the runtime
+  std::string oom_file;              // has "oom_kill N"
+  std::vector<std::string> cleanup;  // argv of what removes it from the runtime
   std::vector<std::string> unmounts;
   std::unique_ptr<LogWriter> log;
   int out_fd = -1, err_fd = -1;  // what it writes

@@ -83,7 +83,8 @@ std::string_view reason_of(int code) {
 void put_frame(std::string& out, std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
                std::string_view payload) {
   const auto n = static_cast<std::uint32_t>(payload.size());
-  for (const std::uint32_t part : {n >> 16, n >> 8, n}) out.push_back(static_cast<char>(part & 255));
+  for (const std::uint32_t part : {n >> 16, n >> 8, n})
+    out.push_back(static_cast<char>(part & 255));
   out.push_back(static_cast<char>(type));
   out.push_back(static_cast<char>(flags));
   for (const std::uint32_t part : {stream >> 24, stream >> 16, stream >> 8, stream})
@@ -151,8 +152,7 @@ HttpStep take_request(std::string& buffer, HttpRequest& request) {
   return HttpStep::request;
 }
 
-std::string http_response(int code, std::string_view type, std::string_view body,
-                          bool keep_alive) {
+std::string http_response(int code, std::string_view type, std::string_view body, bool keep_alive) {
   std::string out = "HTTP/1.1 " + std::to_string(code) + " ";
   out.append(reason_of(code)).append("\r\nContent-Type: ").append(type);
   out.append("\r\nContent-Length: ").append(std::to_string(body.size()));
@@ -161,7 +161,9 @@ std::string http_response(int code, std::string_view type, std::string_view body
   return out;
 }
 
-bool GrpcHealth::is_preface(std::string_view bytes) { return bytes.starts_with(kPreface); }
+bool GrpcHealth::is_preface(std::string_view bytes) {
+  return bytes.starts_with(kPreface);
+}
 
 bool GrpcHealth::may_be_preface(std::string_view bytes) {
   return kPreface.starts_with(bytes.substr(0, kPreface.size()));
@@ -181,12 +183,13 @@ bool GrpcHealth::converse(std::string& in, std::string& out, bool serving) {
     if (length > kHeadBytesMax) return false;
     if (in.size() < 9 + length) return true;
     const std::uint32_t type = byte(3), flags = byte(4);
-    const std::uint32_t stream = (byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8)) & 0x7fffffff;
+    const std::uint32_t stream =
+        (byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8)) & 0x7fffffff;
     const std::string payload = in.substr(9, length);
     in.erase(0, 9 + length);
-    if (type == 4 && (flags & 1) == 0) put_frame(out, 4, 1, 0, "");        // SETTINGS: acknowledge
-    if (type == 6 && (flags & 1) == 0) put_frame(out, 6, 1, 0, payload);   // PING
-    if (type == 7) return false;                                           // GOAWAY
+    if (type == 4 && (flags & 1) == 0) put_frame(out, 4, 1, 0, "");       // SETTINGS: acknowledge
+    if (type == 6 && (flags & 1) == 0) put_frame(out, 6, 1, 0, payload);  // PING
+    if (type == 7) return false;                                          // GOAWAY
     // The end of a request, in its head or its body.
     if ((type == 0 || type == 1) && (flags & 1) != 0) put_health(out, stream, serving);
   }

@@ -17,13 +17,12 @@ enum class HttpStep : unsigned char { incomplete, request, bad };
 // Takes one request off the front of `buffer`. Heads above 64 KiB and bodies above 1 MiB are bad.
 HttpStep take_request(std::string& buffer, HttpRequest& request);
 
-std::string http_response(int code, std::string_view type, std::string_view body,
-                          bool keep_alive);
+std::string http_response(int code, std::string_view type, std::string_view body, bool keep_alive);
 
 // An HTTP/2 connection without TLS that answers every gRPC call as a health check: SERVING.
 class GrpcHealth {
  public:
-  static bool is_preface(std::string_view bytes);    // the whole client preface
+  static bool is_preface(std::string_view bytes);      // the whole client preface
   static bool may_be_preface(std::string_view bytes);  // or the beginning of one
   // Consumes from `in`, appends to `out`. False: the connection is to be closed.
   bool converse(std::string& in, std::string& out, bool serving);

@@ -1,9 +1,9 @@
 // Connections feed a queue of requests; one at a time is computed, then waits out its latency among
 // the others that wait, then is answered. Probes, metrics and the model skip the queue.
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <arpa/inet.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -116,7 +116,7 @@ class Server {
   std::multimap<std::int64_t, Job> waiting_;  // by the time of the answer
   std::string memory_;
   std::int64_t burnt_at_ = 0;
-  std::int64_t drain_until_ = 0;  // 0: serving
+  std::int64_t drain_until_ = 0;           // 0: serving
   std::map<int, std::uint64_t> answered_;  // by status code
   std::array<std::uint64_t, kBuckets.size()> histogram_{};
   double seconds_sum_ = 0;
@@ -144,8 +144,7 @@ void Server::hold_memory() {
 
 bool Server::listen(int port, bool echo) {
   const bool any = options_.address.empty();
-  const int fd =
-      ::socket(any ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(any ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int one = 1, zero = 0;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   int code = -1;
@@ -207,8 +206,9 @@ int Server::run() {
   while (true) {
     std::int64_t now = clock_now(CLOCK_MONOTONIC);
     const int n = ::epoll_wait(epoll_, events.data(), events.size(), timeout(now));
-    for (int i = 0; i < n; i++) event(events[static_cast<std::size_t>(i)].data.fd,
-                                      events[static_cast<std::size_t>(i)].events);
+    for (int i = 0; i < n; i++)
+      event(events[static_cast<std::size_t>(i)].data.fd,
+            events[static_cast<std::size_t>(i)].events);
     if (!queue_.empty()) work_one();
     now = clock_now(CLOCK_MONOTONIC);
     burn_base(now);
@@ -221,8 +221,7 @@ int Server::timeout(std::int64_t now) const {
   if (!queue_.empty()) return 0;
   std::int64_t next = INT64_MAX;
   if (!waiting_.empty()) next = waiting_.begin()->first;
-  if (model_.cpu_milli > 0)
-    next = std::min(next, burnt_at_ + kBurnPeriodMilliseconds * 1'000'000);
+  if (model_.cpu_milli > 0) next = std::min(next, burnt_at_ + kBurnPeriodMilliseconds * 1'000'000);
   if (drain_until_ != 0) next = std::min(next, std::max(drain_until_, now + 10'000'000));
   if (next == INT64_MAX) return -1;
   return static_cast<int>(std::max<std::int64_t>(0, (next - now + 999'999) / 1'000'000));
@@ -231,16 +230,14 @@ int Server::timeout(std::int64_t now) const {
 void Server::event(int fd, std::uint32_t events) {
   if (fd == signals_) {
     signalfd_siginfo info{};
-    while (::read(signals_, &info, sizeof info) == sizeof info) {
-    }
+    while (::read(signals_, &info, sizeof info) == sizeof info) {}
     return begin_drain();
   }
   if (listeners_.contains(fd)) return accept_all(fd);
   const auto at = connections_.find(fd);
   if (at == connections_.end()) return;
   if (events & EPOLLOUT) flush(at->second);
-  if (connections_.contains(fd) && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-    receive(at->second);
+  if (connections_.contains(fd) && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(at->second);
 }
 
 // Endpoints and proxies learn of the end a moment later than we do: go on serving for that long,
@@ -417,8 +414,8 @@ void Server::answer_due(std::int64_t now) {
     const bool keep = !connection.closing;
     const std::string body = code == 200 ? "{\"status\":\"ok\",\"standIn\":true}\n"
                                          : "{\"status\":\"error\",\"standIn\":true}\n";
-    send(connection, http_response(code, "application/json",
-                                   job.method == "HEAD" ? "" : body, keep));
+    send(connection,
+         http_response(code, "application/json", job.method == "HEAD" ? "" : body, keep));
     if (keep && connections_.contains(job.fd)) consider(connections_.at(job.fd));
   }
 }
@@ -469,12 +466,18 @@ int stand_in_main(int argc, char** argv) {
     const std::string_view name = argv[i];
     const std::string value = argv[i + 1];
     const std::int64_t number = parse_int(value).value_or(0);
-    if (name == "--port") options.http_ports.push_back(static_cast<int>(number));
-    else if (name == "--tcp") options.tcp_ports.push_back(static_cast<int>(number));
-    else if (name == "--probe") options.probe_paths.insert(value);
-    else if (name == "--address") options.address = value;
-    else if (name == "--cpu-scale") options.cpu_scale = std::max<std::int64_t>(1, number);
-    else if (name == "--memory-scale") options.memory_scale = std::max<std::int64_t>(1, number);
+    if (name == "--port")
+      options.http_ports.push_back(static_cast<int>(number));
+    else if (name == "--tcp")
+      options.tcp_ports.push_back(static_cast<int>(number));
+    else if (name == "--probe")
+      options.probe_paths.insert(value);
+    else if (name == "--address")
+      options.address = value;
+    else if (name == "--cpu-scale")
+      options.cpu_scale = std::max<std::int64_t>(1, number);
+    else if (name == "--memory-scale")
+      options.memory_scale = std::max<std::int64_t>(1, number);
     else if (name == "--model") {
       auto model = codec::parse_json(value);
       if (!model.ok()) {

@@ -1,0 +1,357 @@
+// Real containers: the whole node on crun, its keeper and the loopback network. Needs root and
+// crun; says so and skips without. Every test leaves nothing behind.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "host/linux/linux_host.h"
+#include "node/linux/crun_driver.h"
+#include "node/linux/image_store.h"
+#include "node/loopback_network.h"
+#include "node/node_host.h"
+#include "node/test_cluster.h"
+
+namespace keelson::node {
+namespace {
+
+Value parse(std::string_view text) {
+  auto value = codec::parse_json(text);
+  EXPECT_TRUE(value.ok()) << value.error().message << " in " << text;
+  return value.ok() ? *value : Value();
+}
+
+class CrunPods : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = CrunDriver::why_not(); !why.empty())
+      GTEST_SKIP() << "real containers cannot run here: " << why;
+    char path[] = "/tmp/keelson-node-XXXXXX";
+    root_ = ::mkdtemp(path);
+    cluster_ = std::make_unique<TestCluster>(loop_);
+    cluster_->put_object("nodes", parse(R"({"metadata": {"name": "n1",
+        "labels": {"keelson.dev/pool": "a"}}, "spec": {}})"));
+    cluster_->put_object("platforms.keelson.dev", parse(R"({"metadata": {"name": "p"}, "spec": {
+        "standIns": [{"image": "web:*", "builtin": {"cpuPerRequest": "1ms", "memory": "1Mi"}},
+                     {"image": "sh", "program": {"command": ["/bin/sh", "-c"]}}]}})"));
+    begin();
+  }
+  void TearDown() override {
+    if (!host_) return;
+    bool stopped = false;
+    host_->stop_everything([&] { stopped = true; });
+    EXPECT_TRUE(wait([&] { return stopped; }));
+    const std::string socket = driver_->keeper().socket_path();
+    bool ended = false;
+    driver_->end_keeper([&] { ended = true; });
+    EXPECT_TRUE(wait([&] { return ended && ::access(socket.c_str(), F_OK) != 0; }));
+    EXPECT_EQ(read_whole("/proc/self/mounts").find(root_), std::string::npos);
+    EXPECT_NE(::access(("/sys/fs/cgroup/memory/keelson/" + name()).c_str(), F_OK), 0);
+    end();
+    remove_tree(root_);
+  }
+  std::string name() const { return root_.substr(root_.rfind('/') + 1); }
+
+  // A new engine process, as far as the keeper can tell.
+  void begin() {
+    LinuxDriverOptions options;
+    options.root = root_;
+    options.name = name();
+    driver_ = std::make_unique<CrunDriver>(loop_, *sockets_, *processes_, network_, options);
+    images_ = std::make_unique<ImageStore>(
+        *cluster_, *processes_,
+        ImageStore::Options{.directory = root_ + "/images", .from_registries = false});
+    host_ = std::make_unique<NodeHost>(*cluster_, *driver_, *images_, NodeHost::Options{});
+    bool started = false;
+    host_->start([&](Result<void> result) {
+      EXPECT_TRUE(result.ok()) << result.error().message;
+      started = true;
+    });
+    ASSERT_TRUE(wait([&] { return started; }));
+  }
+  void end() {
+    host_.reset();
+    driver_.reset();
+    images_.reset();
+  }
+
+  bool wait(const std::function<bool()>& condition, Duration limit = Duration::seconds(20)) {
+    const Instant end = loop_.now() + limit;
+    std::shared_ptr<void> timer;
+    bool good = condition();
+    if (good) return true;
+    std::function<void()> look = [&] {
+      good = condition();
+      if (good || loop_.now() >= end) return loop_.stop();
+      timer = loop_.call_at(loop_.now() + Duration::milliseconds(5), look);
+    };
+    timer = loop_.call_at(loop_.now(), look);
+    loop_.run();
+    return good;
+  }
+
+  void create(std::string_view spec, const std::string& pod_name = "p") {
+    Value pod = parse(R"({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "default",
+                          "generation": 1, "labels": {"app": "a"}}})");
+    pod.edit("metadata").set("name", pod_name);
+    pod.set("spec", parse(spec));
+    pod.edit("spec").set("nodeName", "n1");
+    cluster_->put_object("pods", pod);
+  }
+  Value pod(const std::string& pod_name = "p") {
+    return cluster_->get("pods", "default", pod_name);
+  }
+  Value container() { return pod()["status"]["containerStatuses"][0]; }
+  bool is_ready() { return model::condition_is_true(pod(), "Ready"); }
+  std::string id() {
+    return container()["containerID"].str().substr(std::string("crun://").size());
+  }
+  std::string log(int attempt = 0) {
+    const Value object = pod();
+    ContainerRun run;
+    run.container = object["spec"]["containers"][0]["name"].str();
+    run.attempt = attempt;
+    return read_whole(driver_->log_path(object, run));
+  }
+  ExecOutcome exec(std::vector<std::string> argv) {
+    ExecOutcome outcome{.code = -1, .output = {}};
+    bool done = false;
+    driver_->exec(id(), std::move(argv), Duration::seconds(10), [&](Result<ExecOutcome> result) {
+      if (result.ok()) outcome = *result;
+      done = true;
+    });
+    EXPECT_TRUE(wait([&] { return done; }));
+    return outcome;
+  }
+  std::string failure() {
+    std::string text = codec::to_json_indented(pod()["status"]) + "\n" + log();
+    for (const std::string& event : cluster_->events()) text += event + "\n";
+    return text;
+  }
+
+  host::LinuxLoop loop_;
+  std::unique_ptr<host::Sockets> sockets_ = host::make_linux_sockets(loop_);
+  std::unique_ptr<host::Processes> processes_ = host::make_linux_processes(loop_);
+  LoopbackNetwork network_;
+  std::string root_;
+  std::unique_ptr<TestCluster> cluster_;
+  std::unique_ptr<CrunDriver> driver_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<NodeHost> host_;
+};
+
+constexpr auto kWeb = R"({"terminationGracePeriodSeconds": 5, "containers": [{"name": "web",
+  "image": "web:1", "ports": [{"name": "http", "containerPort": 80}, {"containerPort": 5432}],
+  "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}},
+  "readinessProbe": {"httpGet": {"port": "http", "path": "/ready"}, "periodSeconds": 1},
+  "livenessProbe": {"grpc": {"port": 80}, "periodSeconds": 1},
+  "startupProbe": {"tcpSocket": {"port": 5432}, "periodSeconds": 1}}]})";
+
+TEST_F(CrunPods, AStandInAnswersEveryKindOfProbe) {
+  const Instant begun = loop_.now();
+  create(kWeb);
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  EXPECT_LT(loop_.now() - begun, Duration::seconds(2));
+  // Long enough for a liveness probe over gRPC.
+  const Instant later = loop_.now() + Duration::milliseconds(2500);
+  wait([&] { return loop_.now() >= later; });
+  EXPECT_TRUE(is_ready()) << failure();
+  EXPECT_EQ(container()["restartCount"].as_int(), 0) << failure();
+  EXPECT_NE(log().find("stand-in: ready"), std::string::npos);
+  EXPECT_EQ(host_->stand_ins().size(), 1u);
+  const auto samples = host_->samples();
+  ASSERT_EQ(samples.size(), 1u);
+  EXPECT_GT(samples[0].usage.memory, 500'000);
+  EXPECT_GT(samples[0].usage.cpu, Duration());
+  EXPECT_TRUE(samples[0].stand_in);
+}
+
+TEST_F(CrunPods, ExitCodesMessagesAndLogs) {
+  create(R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh", "args":
+    ["echo out; echo err >&2; printf why > /dev/termination-log; printf part; exit 3"]}]})");
+  ASSERT_TRUE(wait([&] { return pod()["status"]["phase"].as_string() == "Failed"; })) << failure();
+  const Value end = container()["state"]["terminated"];
+  EXPECT_EQ(end["exitCode"].as_int(), 3);
+  EXPECT_EQ(end["reason"].str(), "Error");
+  EXPECT_EQ(end["message"].str(), "why");
+  const std::string text = log();
+  EXPECT_NE(text.find(" stdout F out\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" stderr F err\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" stdout P part\n"), std::string::npos) << text;
+}
+
+TEST_F(CrunPods, EnvironmentVolumesAndTheirUpdates) {
+  cluster_->put_object("configmaps", parse(R"({"metadata": {"name": "conf", "namespace":
+      "default"}, "data": {"key": "one", "other": "x"}})"));
+  cluster_->put_object("secrets", parse(R"({"metadata": {"name": "sec", "namespace": "default"},
+      "data": {"pass": "c2VjcmV0"}})"));
+  create(R"json({"terminationGracePeriodSeconds": 1, "securityContext": {"fsGroup": 2000},
+    "volumes": [{"name": "conf", "configMap": {"name": "conf"}},
+      {"name": "scratch", "emptyDir": {}}, {"name": "fast", "emptyDir": {"medium": "Memory"}},
+      {"name": "all", "projected": {"sources": [{"secret": {"name": "sec"}},
+        {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath":
+          "metadata.labels"}}]}}]}}],
+    "containers": [{"name": "c", "image": "sh",
+      "args": ["echo $(GREETING) $NAME $IP; id -u; trap 'exit 0' TERM; sleep 1000 & wait"],
+      "securityContext": {"runAsUser": 1000, "runAsGroup": 3000, "readOnlyRootFilesystem": true},
+      "env": [{"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "sec", "key": "pass"}}},
+        {"name": "GREETING", "value": "hello-$(WORD)"},
+        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+      "volumeMounts": [{"name": "conf", "mountPath": "/etc/conf"},
+        {"name": "conf", "mountPath": "/etc/single", "subPath": "other"},
+        {"name": "scratch", "mountPath": "/scratch", "subPath": "inner"},
+        {"name": "fast", "mountPath": "/fast"}, {"name": "all", "mountPath": "/all"}]}]})json");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  ASSERT_TRUE(wait([&] { return log().find("F 1000") != std::string::npos; })) << log();
+  EXPECT_NE(log().find("hello-secret p 10.254."), std::string::npos) << log();
+  EXPECT_EQ(exec({"cat", "/etc/conf/key", "/etc/single", "/all/pass", "/all/labels"}).output,
+            "onexsecretapp=\"a\"");
+  EXPECT_EQ(exec({"sh", "-c", "echo y > /scratch/f && echo z > /fast/f && cat /scratch/f /fast/f"})
+                .output,
+            "y\nz\n");
+  EXPECT_NE(exec({"sh", "-c", "echo y > /etc/conf/new"}).code, 0);
+  EXPECT_NE(exec({"sh", "-c", "echo y > /usr/new"}).code, 0);
+  EXPECT_EQ(exec({"hostname"}).output, "p\n");
+  Value changed = cluster_->get("configmaps", "default", "conf");
+  changed.edit("data").set("key", "two");
+  cluster_->put_object("configmaps", changed);
+  const Instant later = loop_.now() + Duration::milliseconds(300);
+  wait([&] { return loop_.now() >= later; });
+  EXPECT_EQ(exec({"cat", "/etc/conf/key"}).output, "two");
+  EXPECT_EQ(container()["restartCount"].as_int(), 0);
+}
+
+TEST_F(CrunPods, ContainersSurviveTheEngineAndAreAdopted) {
+  create(kWeb);
+  create(R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
+             "args": ["sleep 0.7; exit 5"]}]})",
+         "job");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  ASSERT_TRUE(wait([&] { return pod("job")["status"]["phase"].as_string() == "Running"; }));
+  const std::string before = id();
+  const Value started = container()["state"]["running"]["startedAt"];
+  end();
+  ::usleep(1'200'000);  // the job ends while nobody looks
+  begin();
+  ASSERT_TRUE(wait([&] { return pod("job")["status"]["phase"].as_string() == "Failed"; }));
+  EXPECT_EQ(
+      pod("job")["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"].as_int(), 5);
+  EXPECT_TRUE(is_ready()) << failure();
+  EXPECT_EQ(id(), before);
+  EXPECT_EQ(container()["restartCount"].as_int(), 0);
+  EXPECT_TRUE(container()["state"].has("running"));
+  const Instant later = loop_.now() + Duration::milliseconds(1500);
+  wait([&] { return loop_.now() >= later; });
+  EXPECT_TRUE(is_ready()) << failure();
+}
+
+TEST_F(CrunPods, ContainersSurviveTheirKeeper) {
+  create(R"json({"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "sh",
+    "args": ["i=0; while true; do i=$((i+1)); echo line $i; sleep 0.1; done"]}]})json");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const std::string before = id();
+  const int keeper = driver_->keeper().pid();
+  ::kill(keeper, SIGKILL);
+  ASSERT_TRUE(wait([&] { return driver_->keeper().pid() != keeper; }));
+  const std::size_t lines = log().size();
+  ASSERT_TRUE(wait([&] { return log().size() > lines + 100; })) << failure();
+  EXPECT_EQ(id(), before);
+  EXPECT_EQ(container()["restartCount"].as_int(), 0);
+  EXPECT_EQ(exec({"echo", "still here"}).output, "still here\n");
+}
+
+TEST_F(CrunPods, DeletionLeavesNothing) {
+  create(kWeb);
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  (void)cluster_->apply({.verb = cluster::Write::Verb::remove,
+                         .resource = "pods",
+                         .namespace_ = "default",
+                         .name = "p",
+                         .grace_seconds = {}});
+  ASSERT_TRUE(wait([&] { return pod().is_null() && host_->pods() == 0; })) << failure();
+  EXPECT_TRUE(names_in(root_ + "/pods").empty());
+  EXPECT_TRUE(names_in(root_ + "/logs").empty());
+  EXPECT_TRUE(names_in(root_ + "/crun").empty());
+  EXPECT_EQ(read_whole("/proc/" + std::to_string(driver_->keeper().pid()) + "/mounts").find(root_),
+            std::string::npos);
+}
+
+TEST_F(CrunPods, OutOfMemoryIsSeen) {
+  create(R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
+    "resources": {"limits": {"memory": "16Mi"}},
+    "args": ["head -c 100m /dev/zero | tail | cat"]}]})");
+  ASSERT_TRUE(wait([&] { return !container()["state"]["terminated"].is_null(); })) << failure();
+  EXPECT_EQ(container()["state"]["terminated"]["reason"].str(), "OOMKilled") << failure();
+}
+
+TEST_F(CrunPods, ACommandThatIsNotThereIsAStartError) {
+  create(R"({"containers": [{"name": "c", "image": "sh", "command": ["/no/such/program"]}]})");
+  ASSERT_TRUE(wait([&] { return container()["lastState"].has("terminated"); })) << failure();
+  EXPECT_EQ(container()["lastState"]["terminated"]["reason"].str(), "StartError");
+  EXPECT_NE(container()["lastState"]["terminated"]["message"].str().find("/no/such/program"),
+            std::string::npos)
+      << failure();
+}
+
+TEST_F(CrunPods, AnImageThatIsNotThereSaysWhy) {
+  create(R"({"containers": [{"name": "c", "image": "example.com/app:1"}]})");
+  ASSERT_TRUE(wait([&] {
+    return container()["state"]["waiting"]["reason"].as_string() == "ImagePullBackOff";
+  })) << failure();
+  EXPECT_NE(container()["state"]["waiting"]["message"].str().find("no stand-in rule"),
+            std::string::npos);
+}
+
+class TextSink : public cluster::Sink {
+ public:
+  void write(std::string_view bytes) override { text.append(bytes); }
+  void close() override {}
+  std::size_t buffered() const override { return 0; }
+  void on_drained(std::function<void()>) override {}
+  std::string text;
+};
+
+TEST_F(CrunPods, ExecSessionsCarryInputOutputAndExitCodes) {
+  create(kWeb);
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const auto out = std::make_shared<TextSink>(), err = std::make_shared<TextSink>();
+  std::optional<int> code;
+  cluster::ExecEvents events{out, err,
+                             [&](Result<int> result) { code = result.ok() ? *result : -1; }};
+  cluster::ExecOptions options;
+  options.command = {"sh", "-c", "cat; echo oops >&2; exit 4"};
+  options.stdin_ = true;
+  auto session = driver_->exec_session(id(), options, events);
+  session->input("hello\n");
+  session->end_input();
+  ASSERT_TRUE(wait([&] { return code.has_value(); }));
+  EXPECT_EQ(*code, 4);
+  EXPECT_EQ(out->text, "hello\n");
+  EXPECT_EQ(err->text, "oops\n");
+
+  out->text.clear();
+  code.reset();
+  options.command = {"sh", "-c", "tty && stty size"};
+  options.terminal = true;
+  session = driver_->exec_session(id(), options, events);
+  ASSERT_TRUE(wait([&] { return code.has_value(); }));
+  EXPECT_NE(out->text.find("/dev/pts/"), std::string::npos) << out->text;
+}
+
+TEST_F(CrunPods, AttachJoinsTheContainersOwnStreams) {
+  create(R"({"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "sh",
+    "stdin": true, "args": ["while read x; do echo got $x; done; sleep 1000"]}]})");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const auto out = std::make_shared<TextSink>();
+  auto session = driver_->attach_session(id(), {}, {out, out, [](Result<int>) {}});
+  session->input("one\n");
+  ASSERT_TRUE(wait([&] { return out->text == "got one\n"; })) << out->text << failure();
+}
+
+}  // namespace
+}  // namespace keelson::node
