@@ -2,10 +2,13 @@
 // Wording of decoding errors: apimachinery pkg/runtime/serializer.
 #include "api/encode.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
+#include "codec/protobuf.h"
 #include "codec/yaml.h"
+#include "model/meta.h"
 
 namespace keelson::api {
 namespace {
@@ -116,6 +119,54 @@ Value value_of(const registry::Response& response) {
   return parsed.ok() ? std::move(parsed).value() : Value();
 }
 
+const codec::Type* type_of_kind(const model::TypeTable& types, std::string_view api_version,
+                                std::string_view kind) {
+  const model::GroupVersion gv = model::group_version_of(api_version);
+  if (const auto resource = types.find_kind(gv.group, gv.version, kind);
+      resource && resource->type != nullptr)
+    return resource->type;
+  if (gv.group == "meta.k8s.io" || gv.group.empty()) {
+    if (const auto* type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1." + std::string(kind)))
+      return type;
+  }
+  for (const model::ResourcePointer& resource : types.all())
+    for (const model::Subresource& subresource : resource->subresources)
+      if (subresource.kind == kind && subresource.group == gv.group &&
+          subresource.version == gv.version && subresource.type != nullptr)
+        return subresource.type;
+  return nullptr;
+}
+
+std::string metadata_message(const model::TypeTable& types, const Value& object) {
+  const codec::Type* type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+  codec::Type partial;
+  partial.name = "PartialObjectMetadata";
+  partial.shape = codec::Shape::structure;
+  codec::Field field;
+  field.type = type;
+  field.name = "metadata";
+  field.number = 1;
+  partial.fields.push_back(field);
+  return codec::to_protobuf(partial, object);
+}
+
+// The whole object wrapped; nullopt if its kind has no message.
+std::optional<std::string> object_to_protobuf(const model::TypeTable& types, const Value& object) {
+  const std::string_view version = object["apiVersion"].as_string();
+  const std::string_view kind = object["kind"].as_string();
+  if (kind == "PartialObjectMetadata")
+    return codec::wrap_protobuf(version, kind, metadata_message(types, object));
+  if (const codec::Type* type = type_of_kind(types, version, kind))
+    return codec::wrap_protobuf(version, kind, codec::to_protobuf(*type, object));
+  if (!kind.ends_with("List") || !object["items"].is_array()) return std::nullopt;
+  const codec::Type* item = type_of_kind(types, version, kind.substr(0, kind.size() - 4));
+  const codec::Type* list = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta");
+  if (item == nullptr || list == nullptr) return std::nullopt;
+  return codec::wrap_protobuf(
+      version, kind,
+      codec::to_protobuf_list(*list, object["metadata"], *item, object["items"].elements()));
+}
+
 void add_warnings(HttpResponse& answer, const std::vector<std::string>& warnings) {
   for (const std::string& text : warnings) answer.headers.add("warning", warning_header(text));
 }
@@ -145,15 +196,20 @@ HttpResponse plain_text(int code, std::string text) {
 }
 
 HttpResponse encode(const Value& value, int code, const Format& format) {
+  if (format.wire == Wire::protobuf) {
+    auto bytes = format.types != nullptr ? object_to_protobuf(*format.types, value) : std::nullopt;
+    if (bytes) return with_text(code, std::move(*bytes), format);
+    Format json = format;
+    json.wire = Wire::json;
+    return encode(value, code, json);
+  }
   if (format.wire == Wire::yaml) return with_text(code, codec::to_yaml(value), format);
   if (format.pretty) return with_text(code, codec::to_json_indented(value) + "\n", format);
   return with_text(code, registry::to_object_json(value) + "\n", format);
 }
 
 HttpResponse encode_error(const Error& error, const Format& format) {
-  Format used = format;
-  if (used.wire == Wire::protobuf) used.wire = Wire::json;
-  HttpResponse answer = encode(registry::status_of(error), registry::code_of(error), used);
+  HttpResponse answer = encode(registry::status_of(error), registry::code_of(error), format);
   if (error.retry_after_seconds > 0)
     answer.headers.add("retry-after", std::to_string(error.retry_after_seconds));
   return answer;
@@ -195,20 +251,50 @@ std::string warning_header(std::string_view text) {
   return out + "\"";
 }
 
-Result<codec::JsonDocument> decode_body(const HttpRequest& request, std::string_view kind) {
-  TRY(const Wire wire, body_wire(request.headers.get("content-type")));
-  if (wire == Wire::protobuf) {
-    constexpr std::string_view magic("k8s\0", 4);
-    if (!request.body.starts_with(magic)) {
-      return unrecognized(kind,
-                          "provided data does not appear to be a protobuf message, expected prefix "
-                          "[107 56 115 0]",
-                          request.body);
+void append_frame(std::string& out, const registry::WatchEvent& event, const Format& format) {
+  if (format.wire == Wire::protobuf && format.types != nullptr) {
+    if (const auto bytes = object_to_protobuf(*format.types, event.object.value())) {
+      out += codec::protobuf_watch_frame(registry::to_text(event.type), *bytes);
+      return;
     }
+  }
+  out += "{\"type\":\"";
+  out += registry::to_text(event.type);
+  out += "\",\"object\":";
+  out += event.object.bytes();
+  out += "}\n";
+}
+
+namespace {
+
+Result<codec::JsonDocument> decode_protobuf(const std::string& body, std::string_view kind,
+                                            const codec::Type* type) {
+  if (!codec::is_protobuf(body)) {
+    return unrecognized(kind,
+                        "provided data does not appear to be a protobuf message, expected prefix "
+                        "[107 56 115 0]",
+                        body);
+  }
+  if (type == nullptr) {
     return Error{Reason::unsupported_media_type,
                  "the body of the request was in an unknown format - accepted media types include: "
                  "application/json, application/yaml"};
   }
+  auto envelope = codec::open_protobuf(body);
+  if (!envelope.ok()) return unrecognized(kind, envelope.error().message, body);
+  auto object = codec::from_protobuf(*type, envelope->raw);
+  if (!object.ok()) return unrecognized(kind, object.error().message, body);
+  if (!envelope->api_version.empty()) object->set("apiVersion", envelope->api_version);
+  if (!envelope->kind.empty()) object->set("kind", envelope->kind);
+  return codec::JsonDocument{std::move(object).value(), {}};
+}
+
+}  // namespace
+
+Result<codec::JsonDocument> decode_body(const HttpRequest& request, std::string_view kind,
+                                        const codec::Type* type) {
+  TRY(const Wire wire, body_wire(request.headers.get("content-type")));
+  if (wire == Wire::protobuf) return decode_protobuf(request.body, kind, type);
   if (wire == Wire::yaml) {
     auto document = codec::parse_yaml(request.body);
     if (!document.ok())

@@ -1,6 +1,6 @@
-// Objects and failures as HTTP answers, and bodies of requests as documents: JSON, YAML and (as far
-// as the codec speaks it) protobuf. A long list is not built in memory: its items are copied from
-// the store's bytes as the client takes them.
+// Objects and failures as HTTP answers, and bodies of requests as documents: JSON, YAML, protobuf.
+// A long list is not built in memory: its items are copied from the store's bytes as the client
+// takes them.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include "api/negotiate.h"
 #include "base/result.h"
 #include "codec/json.h"
+#include "model/types.h"
 #include "registry/registry.h"
 
 namespace keelson::api {
@@ -20,6 +21,7 @@ using codec::Value;
 // How the answer to one request is to look.
 struct Format {
   Wire wire = Wire::json;
+  const model::TypeTable* types = nullptr;  // for protobuf
   bool pretty = false;
   bool gzip = false;  // the client takes it; used from 128 KiB on, as in Kubernetes
 };
@@ -33,8 +35,13 @@ HttpResponse plain_text(int code, std::string text);
 // `299 - "text"`, quoted as the header needs it.
 std::string warning_header(std::string_view text);
 
+// The bytes of one event of a watch.
+void append_frame(std::string& out, const registry::WatchEvent& event, const Format& format);
+
 // The body of a request about an object of this kind. Error: unsupported_media_type, or
-// bad_request in the words of the original's decoders.
-Result<codec::JsonDocument> decode_body(const HttpRequest& request, std::string_view kind);
+// bad_request in the words of the original's decoders. type: of the body, for protobuf; null if it
+// has none.
+Result<codec::JsonDocument> decode_body(const HttpRequest& request, std::string_view kind,
+                                        const codec::Type* type);
 
 }  // namespace keelson::api

@@ -13,8 +13,6 @@ namespace keelson::api {
 namespace {
 
 constexpr Wire kWires[] = {Wire::json, Wire::yaml, Wire::protobuf};
-// Clients that prefer protobuf name JSON second, and get it.
-constexpr bool kProtobufServed = false;
 constexpr std::string_view kAll =
     "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
@@ -129,12 +127,12 @@ std::string_view media_type(Wire wire) {
   return "";
 }
 
-Result<Negotiated> negotiate(std::string_view accept, Target target) {
+Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf) {
   if (accept.empty() || accept == "*/*" || accept == "application/json") return Negotiated{};
   if (!router_accepts(accept)) return refused_by_router(target);
   for (const Clause& clause : parse_accept(accept)) {
     for (const Wire wire : kWires) {
-      if (wire == Wire::protobuf && !kProtobufServed) continue;
+      if (wire == Wire::protobuf && !protobuf) continue;
       Negotiated result{wire, {}};
       if (names(clause, wire) && take_form(clause, wire, target, result.form)) return result;
     }

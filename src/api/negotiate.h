@@ -28,8 +28,9 @@ enum class Target : std::uint8_t {
   watch,     // frames: JSON or protobuf
 };
 
-// Error: not_acceptable in one of the original's two wordings.
-Result<Negotiated> negotiate(std::string_view accept, Target target);
+// protobuf: whether what is asked for has that form (custom resources do not). Error:
+// not_acceptable in one of the original's two wordings.
+Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf = true);
 // For an error answer: what could be agreed on, else JSON.
 Wire negotiate_error(std::string_view accept);
 // Whether the client takes aggregated discovery (APIGroupDiscoveryList, v2) first; not_acceptable

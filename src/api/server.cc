@@ -82,6 +82,7 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   if (!path) return exchange->answer(plain_text(400, "400 Bad Request"));
   exchange->query = Query(asked.query);
   exchange->format = format_of(asked, Wire::json);
+  exchange->format.types = &parts.registry.types();
   auto identity = parts.access.identify(asked);
   auto info = request_info_of(asked.method, std::move(*path), exchange->query);
   if (!info.ok()) {

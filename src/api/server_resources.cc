@@ -215,7 +215,14 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
   const std::string kind = deletes                  ? "DeleteOptions"
                            : subresource != nullptr ? subresource->kind
                                                     : resource.kind;
-  auto document = decode_body(exchange.request, kind);
+  const codec::Type* type =
+      deletes ? exchange.format.types->type("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
+      : subresource != nullptr ? subresource->type
+                               : resource.type;
+  if (!deletes && subresource != nullptr && type == nullptr && subresource->kind == resource.kind)
+    type = resource.type;
+  if (resource.custom && !deletes) type = nullptr;
+  auto document = decode_body(exchange.request, kind, type);
   // A body of an unknown type is refused at once, a broken one where the registry comes to it.
   if (!document.ok() && document.error().reason == Reason::unsupported_media_type)
     return document.error();
@@ -291,8 +298,11 @@ void Server::State::serve_watch(const ExchangePtr& exchange, const registry::Req
                         {{"content-type", std::string(media_type(exchange->format.wire))},
                          {"cache-control", "no-cache, private"}},
                         ""};
-  response.body = make_watch_body(parts.loop, watches, std::move(watcher).value(),
-                                  parts.loop.now() + lasting, request.options.allow_bookmarks);
+  if (exchange->format.wire == Wire::protobuf)
+    response.headers.set("content-type", "application/vnd.kubernetes.protobuf;stream=watch");
+  response.body =
+      make_watch_body(parts.loop, watches, std::move(watcher).value(), parts.loop.now() + lasting,
+                      request.options.allow_bookmarks, exchange->format);
   exchange->answer(std::move(response));
 }
 
@@ -305,7 +315,7 @@ void Server::State::serve_computed(const ExchangePtr& exchange, const ComputedRe
     return exchange->fail(not_found_path());
   if (exchange->request.method != "GET" || info.verb == "watch")
     return exchange->fail(method_not_allowed());
-  const auto negotiated = negotiate(exchange->request.headers.get("accept"), Target::list);
+  const auto negotiated = negotiate(exchange->request.headers.get("accept"), Target::list, false);
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire == Wire::yaml ? Wire::yaml : Wire::json;
   if (named) {

@@ -23,8 +23,9 @@ constexpr std::size_t kTakeMax = 64;
 class WatchBody final : public Body {
  public:
   WatchBody(host::Loop& loop, std::shared_ptr<WatchSwitch> all,
-            std::unique_ptr<registry::Watcher> watcher, Instant until, bool bookmarks)
-      : loop_(loop), all_(std::move(all)), watcher_(std::move(watcher)) {
+            std::unique_ptr<registry::Watcher> watcher, Instant until, bool bookmarks,
+            Format format)
+      : loop_(loop), all_(std::move(all)), watcher_(std::move(watcher)), format_(format) {
     number_ = ++all_->made;
     all_->open.emplace(number_, this);
     watcher_->on_ready([this] { wake(); });
@@ -39,7 +40,7 @@ class WatchBody final : public Body {
       const std::vector<registry::WatchEvent> events = watcher_->take(kTakeMax);
       if (events.empty()) return State::waiting;
       for (const registry::WatchEvent& event : events) {
-        append(out, event);
+        append_frame(out, event, format_);
         if (event.type == registry::WatchEvent::Type::error) finished_ = true;
       }
     }
@@ -52,13 +53,6 @@ class WatchBody final : public Body {
   }
 
  private:
-  static void append(std::string& out, const registry::WatchEvent& event) {
-    out += "{\"type\":\"";
-    out += registry::to_text(event.type);
-    out += "\",\"object\":";
-    out += event.object.bytes();
-    out += "}\n";
-  }
   void arm_bookmark() {
     bookmark_timer_ = loop_.call_at(loop_.now() + kBookmarkEvery, [this] {
       watcher_->request_bookmark();
@@ -70,6 +64,7 @@ class WatchBody final : public Body {
   host::Loop& loop_;
   std::shared_ptr<WatchSwitch> all_;
   std::unique_ptr<registry::Watcher> watcher_;
+  Format format_;
   std::uint64_t number_ = 0;
   std::shared_ptr<void> end_timer_, bookmark_timer_;
   bool finished_ = false;
@@ -95,8 +90,9 @@ std::size_t count_watches(const WatchSwitch& all) {
 
 std::unique_ptr<Body> make_watch_body(host::Loop& loop, std::shared_ptr<WatchSwitch> all,
                                       std::unique_ptr<registry::Watcher> watcher, Instant until,
-                                      bool bookmarks) {
-  return std::make_unique<WatchBody>(loop, std::move(all), std::move(watcher), until, bookmarks);
+                                      bool bookmarks, Format format) {
+  return std::make_unique<WatchBody>(loop, std::move(all), std::move(watcher), until, bookmarks,
+                                     format);
 }
 
 }  // namespace keelson::api
