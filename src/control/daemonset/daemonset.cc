@@ -62,7 +62,7 @@ std::vector<cluster::Key> keys_of_node(const cluster::View& view, const Value& b
       same_content(before["spec"]["taints"], after["spec"]["taints"]))
     return keys;
   for (const Value& set : view.list(kResource)) {
-    const daemon::Fit fits = daemon::fit(set, after);
+    const daemon::Fit fits = daemon::Placement(set).fit(after);
     const std::vector<Value> pods = view.owned_by("pods", model::uid_of(set));
     const bool scheduled = std::any_of(pods.begin(), pods.end(), [&](const Value& pod) {
       return pod["spec"]["nodeName"].as_string() == model::name_of(after);

@@ -28,6 +28,9 @@ class DaemonSync {
   DaemonSync(const DaemonSetInputs& inputs, Script& script, DaemonSetOutcome& outcome)
       : inputs_(inputs), script_(script), outcome_(outcome), set_(inputs.set) {
     outcome_.delays = inputs.delays;
+    const Placement placement(set_);
+    for (const Value& node : inputs.nodes)
+      fits_[std::string(model::name_of(node))] = placement.fit(node);
   }
   Result<void> run();
 
@@ -52,7 +55,7 @@ class DaemonSync {
     bool excess = false;
   };
   Pair pair_on(const Pods& pods) const;
-  Fit fit_of(const std::string& node) const;
+  Fit fit_of(std::string_view node) const;
   bool is_available(const Value& pod) const {
     return pod_is_available(pod, min_ready(), inputs_.now);
   }
@@ -62,7 +65,8 @@ class DaemonSync {
   Script& script_;
   DaemonSetOutcome& outcome_;
   const Value& set_;
-  Pods pods_;  // claimed
+  std::map<std::string, Fit, std::less<>> fits_;  // by node
+  Pods pods_;                                     // claimed
   ByNode by_node_;
   Revisions old_;
   std::string hash_;
@@ -176,10 +180,9 @@ Result<Value> DaemonSync::snapshot(std::int64_t number) {
   return made;
 }
 
-Fit DaemonSync::fit_of(const std::string& name) const {
-  for (const Value& node : inputs_.nodes)
-    if (model::name_of(node) == name) return fit(set_, node);
-  return {};
+Fit DaemonSync::fit_of(std::string_view node) const {
+  const auto at = fits_.find(node);
+  return at == fits_.end() ? Fit{} : at->second;
 }
 
 Result<void> DaemonSync::update_pods() {
@@ -200,7 +203,7 @@ Result<void> DaemonSync::update_pods() {
 
 void DaemonSync::look_at_node(const Value& node) {
   const std::string name(model::name_of(node));
-  const Fit fits = fit(set_, node);
+  const Fit fits = fit_of(name);
   const auto at = by_node_.find(name);
   if (at == by_node_.end()) {
     if (fits.should_run) new_nodes_.push_back(name);
@@ -314,7 +317,7 @@ Result<void> DaemonSync::roll() {
   ByNode nodes = by_node_;
   std::int64_t desired = 0;
   for (const Value& node : inputs_.nodes)
-    if (fit(set_, node).should_run) {
+    if (fit_of(model::name_of(node)).should_run) {
       ++desired;
       nodes.try_emplace(std::string(model::name_of(node)));
     }
@@ -416,7 +419,7 @@ Result<void> DaemonSync::write_status(bool observed) {
   for (const Value& node : inputs_.nodes) {
     const auto at = by_node_.find(model::name_of(node));
     const bool scheduled = at != by_node_.end();
-    if (!fit(set_, node).should_run) {
+    if (!fit_of(model::name_of(node)).should_run) {
       if (scheduled) ++misscheduled;
       continue;
     }

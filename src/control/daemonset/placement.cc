@@ -8,7 +8,6 @@
 #include "control/common/history.h"
 #include "control/common/templates.h"
 #include "model/meta.h"
-#include "sched/node_selector.h"
 #include "sched/tolerations.h"
 
 namespace keelson::control::daemon {
@@ -45,6 +44,12 @@ void tolerate_node_troubles(Value& spec) {
   if (spec["hostNetwork"].as_bool()) tolerate(spec, kNetwork);
 }
 
+Value spec_of_pods(const Value& set) {
+  Value spec = set["spec"]["template"]["spec"];
+  tolerate_node_troubles(spec);
+  return spec;
+}
+
 bool tolerates_all(const Value& spec, const Value& node, bool no_execute_only) {
   for (const Value& taint : node["spec"]["taints"].elements()) {
     const sched::Taint one{taint["key"].str(), taint["value"].str(), taint["effect"].str()};
@@ -65,13 +70,13 @@ std::int64_t rolling_count(const Value& set, std::string_view field, std::int64_
 
 }  // namespace
 
-Fit fit(const Value& set, const Value& node) {
-  Value spec = set["spec"]["template"]["spec"];
-  const std::string_view named = spec["nodeName"].as_string();
+Placement::Placement(const Value& set) : spec_(spec_of_pods(set)), affinity_(spec_) {}
+
+Fit Placement::fit(const Value& node) const {
+  const std::string_view named = spec_["nodeName"].as_string();
   if (!named.empty() && named != model::name_of(node)) return {};
-  tolerate_node_troubles(spec);
-  if (!sched::RequiredNodeAffinity(spec).matches(sched::NodeInfo(node))) return {};
-  if (!tolerates_all(spec, node, false)) return {false, tolerates_all(spec, node, true)};
+  if (!affinity_.matches(sched::NodeInfo(node))) return {};
+  if (!tolerates_all(spec_, node, false)) return {false, tolerates_all(spec_, node, true)};
   return {true, true};
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "codec/value.h"
+#include "sched/node_selector.h"
 
 namespace keelson::control::daemon {
 
@@ -18,7 +19,16 @@ struct Fit {
   bool should_run = false;  // a pod is to be made there
   bool may_stay = false;    // one that is there may go on
 };
-Fit fit(const Value& set, const Value& node);
+// Answers for many nodes what of one set depends on no node.
+class Placement {
+ public:
+  explicit Placement(const Value& set);
+  Fit fit(const Value& node) const;
+
+ private:
+  Value spec_;  // of its pods
+  sched::RequiredNodeAffinity affinity_;
+};
 
 // spec.nodeName, or the node that the affinity names; empty if neither.
 std::string target_node(const Value& pod);

@@ -50,7 +50,12 @@ void Picture::made(const Change& change, bool by_hand) {
   }
 }
 
-void Picture::refused(const std::string& message) {
+void Picture::refused(const cluster::Write& creation, const std::string& message) {
+  if (creation.resource == "replicasets.apps")
+    replica_sets_.try_emplace(creation.name, "rs" + std::to_string(replica_sets_made_ + 1));
+  if (creation.resource == "controllerrevisions.apps")
+    revisions_.try_emplace(creation.name, "cr" + std::to_string(revisions_made_ + 1));
+  if (!creation.name.empty()) return;
   const std::size_t from = message.find('"'), to = message.find('"', from + 1);
   if (to != std::string::npos) generated_.insert(message.substr(from + 1, to - from - 1));
 }

@@ -21,8 +21,9 @@ class Picture {
 
   // To be told of every creation, in order; `by_hand` are those of the recording itself.
   void made(const Change& change, bool by_hand);
-  // The generated name of a pod that was refused occurs, quoted, in the message of its refusal.
-  void refused(const std::string& message);
+  // A creation was refused: the generated name of a pod occurs, quoted, in the message; a
+  // ReplicaSet or revision is called what it will be called when it is made after all.
+  void refused(const cluster::Write& creation, const std::string& message);
 
   void event(const cluster::EventNote& event);
   // The state as in `want`, without t and pods that vary, and without events if there were none.

@@ -13,7 +13,8 @@ void Stage::note_made(bool by_hand) {
 void Stage::commit_as(std::string_view, cluster::Write write,
                       std::function<void(Result<Value>)> done) {
   Result<Value> result = world_.commit(write);
-  if (!result.ok() && write.name.empty()) picture_.refused(result.error().message);
+  if (!result.ok() && write.verb == cluster::Write::Verb::create)
+    picture_.refused(write, result.error().message);
   note_made(false);
   if (done) done(std::move(result));
 }
