@@ -123,11 +123,7 @@ void run(const Workload& workload) {
   std::fflush(stdout);
 }
 
-}  // namespace
-}  // namespace keelson::sched
-
-int main(int argc, char** argv) {
-  using namespace keelson::sched;
+int run_all(int argc, char** argv) {
   const auto host = "kubernetes.io/hostname";
   const auto zone = "topology.kubernetes.io/zone";
   const Workload workloads[] = {
@@ -154,4 +150,11 @@ int main(int argc, char** argv) {
   for (const Workload& workload : workloads)
     if (argc < 2 || std::strstr(workload.name, argv[1])) run(workload);
   return 0;
+}
+
+}  // namespace
+}  // namespace keelson::sched
+
+int main(int argc, char** argv) {
+  return keelson::sched::run_all(argc, argv);
 }

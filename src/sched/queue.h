@@ -41,6 +41,8 @@ class Queue {
 
   // When pop may have something; nullopt: not before a change.
   std::optional<Instant> next_time(Instant now) const;
+  // pop may have something right now, without regard to time.
+  bool ready() const { return !active_.empty() || !moved_.empty(); }
   PodPointer find(const std::string& uid) const;
   std::size_t size() const { return entries_.size(); }
 

@@ -124,7 +124,7 @@ std::vector<Watch> Scheduler::watches() const {
 
 bool Scheduler::notify(const View& view, const Change& change) {
   if (is_relevant(change)) queue_.on_change(view, change);
-  return queue_.next_time(Instant()).has_value();
+  return queue_.ready();
 }
 
 bool Scheduler::on_node(const View& view, const Value& before, const Value& after) {
@@ -178,7 +178,7 @@ bool Scheduler::on_pod(const View& view, const Value& before, const Value& after
     if (!nominated.empty() || !snapshot_.nomination_of(uid).empty())
       snapshot_.nominate(info, nominated);
     queue_.set(view, info);
-    return queue_.next_time(Instant()).has_value();
+    return queue_.ready();
   }
   // Gone, finished, or somebody else's.
   const bool counted = snapshot_.pod(uid) != nullptr;
@@ -190,7 +190,7 @@ bool Scheduler::on_pod(const View& view, const Value& before, const Value& after
   if (!counted && !nominated) return false;
   const Value last = before.is_object() ? before : after;
   forget_bound(view, last);
-  return queue_.next_time(Instant()).has_value();
+  return queue_.ready();
 }
 
 Plan Scheduler::reconcile(const Sync& sync) {

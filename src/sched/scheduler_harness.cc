@@ -124,6 +124,7 @@ Value make_pod(std::string_view name, std::string_view cpu, std::string_view mem
   Value& meta = pod.edit("metadata");
   meta.set("name", name);
   meta.set("namespace", "default");
+  meta.set("uid", "default/" + std::string(name));
   Value container = Value::object({{"name", "c"}, {"image", "app:1"}});
   container.edit("resources").set("requests", Value::object({{"cpu", cpu}, {"memory", memory}}));
   Value& spec = pod.edit("spec");
