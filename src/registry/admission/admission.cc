@@ -5,7 +5,27 @@
 namespace keelson::registry {
 
 const std::vector<Plugin>& default_plugins() {
-  static const std::vector<Plugin> plugins = {};
+  using namespace admission;
+  static const std::vector<Plugin> plugins = {
+      {"NamespaceLifecycle", namespace_lifecycle},
+      {"LimitRanger", limit_ranger_mutate, limit_ranger_validate},
+      {"ServiceAccount", service_account},
+      {"NodeRestriction", node_restriction},
+      {"TaintNodesByCondition", taint_new_nodes},
+      {"PodSecurity", nullptr, pod_security},
+      {"Priority", priority_mutate, priority_validate},
+      {"DefaultTolerationSeconds", default_tolerations},
+      {"DefaultStorageClass", default_storage_class},
+      {"StorageObjectInUseProtection", protect_volumes},
+      {"PersistentVolumeClaimResize", nullptr, claim_resize},
+      {"RuntimeClass", runtime_class_mutate, runtime_class_validate},
+      {"CertificateApproval", nullptr, certificate_approval},
+      {"CertificateSigning", nullptr, certificate_signing},
+      {"CertificateSubjectRestriction", nullptr, certificate_subject},
+      {"DefaultIngressClass", default_ingress_class},
+      {"PodTopologyLabels", pod_topology_labels},
+      {"ResourceQuota", nullptr, resource_quota},
+  };
   return plugins;
 }
 
@@ -25,6 +45,10 @@ Result<void> Admission::mutate() {
 }
 
 Result<void> Admission::validate() {
+  // On removal the first steps have nothing to change, but may refuse.
+  if (removing())
+    for (const Plugin& plugin : default_plugins())
+      if (plugin.mutate) TRY_VOID(plugin.mutate(*this));
   for (const Plugin& plugin : default_plugins())
     if (plugin.validate) TRY_VOID(plugin.validate(*this));
   return {};
