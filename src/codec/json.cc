@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iterator>
 #include <set>
 
@@ -382,22 +383,39 @@ class Reader {
   std::vector<std::string> names_;  // likewise
 };
 
+// As Go's encoding/json: the fewest digits that read back as the same number; an exponent only
+// below 1e-6 and from 1e21 on.
 void append_number(std::string& out, double d) {
   if (!std::isfinite(d)) {
     out += "null";
     return;
   }
-  std::array<char, 40> buffer{};
+  std::array<char, 64> buffer{};
+  char* const first = buffer.data();
+  char* const last = first + buffer.size();
   const double magnitude = std::abs(d);
   const bool scientific = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
-  const auto end =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), d,
-                    scientific ? std::chars_format::scientific : std::chars_format::fixed)
-          .ptr;
-  std::string text(buffer.data(), end);
-  // Go writes 1e-7, not 1e-07.
-  if (const std::size_t e = text.find("e-0"); e != std::string::npos) text.erase(e + 2, 1);
-  out += text;
+  if (!scientific && magnitude < 9e15) {
+    out.append(first, std::to_chars(first, last, d, std::chars_format::fixed).ptr);
+    return;
+  }
+  std::string text(first, std::to_chars(first, last, d, std::chars_format::scientific).ptr);
+  const std::size_t e = text.find('e');
+  if (scientific) {
+    // Go writes 1e-7, not 1e-07.
+    if (text[e + 1] == '-' && text[e + 2] == '0') text.erase(e + 2, 1);
+    out += text;
+    return;
+  }
+  // A large whole number: the digits, then zeros, where printf would go on with those of the binary
+  // value.
+  const int exponent = static_cast<int>(std::strtol(text.c_str() + e + 1, nullptr, 10));
+  std::string digits = text.substr(0, e);
+  if (const std::size_t point = digits.find('.'); point != std::string::npos)
+    digits.erase(point, 1);
+  const std::size_t sign = digits[0] == '-' ? 1 : 0;
+  digits.resize(std::max(digits.size(), sign + static_cast<std::size_t>(exponent) + 1), '0');
+  out += digits;
 }
 
 void append_indented(std::string& out, const Value& value, int depth) {

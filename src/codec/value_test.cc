@@ -35,7 +35,8 @@ TEST(Value, ShortAndLongStrings) {
 
 TEST(Json, RoundTrip) {
   for (const char* text : {"null", "true", "-12", "1.5", "\"a\\n\\u0001ü\"", "[1,[],{}]",
-                           "{\"a\":[null]}", "1e+22", "1e-7"}) {
+                           "{\"a\":[null]}", "1e+22", "1e-7", "9223372036854776000",
+                           "-18446744073709552000", "100000000000000000000", "0.000001"}) {
     const auto value = parse_json(text);
     ASSERT_TRUE(value.ok()) << text;
     EXPECT_EQ(to_json(*value), text);

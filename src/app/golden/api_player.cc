@@ -191,11 +191,9 @@ class Runner {
                               ' ' + step["path"].text};
     problem_.clear();
     const Value got = answer(step);
-    std::vector<std::string> lines;
-    if (!problem_.empty())
-      lines = {problem_};
-    else
-      lines = differences(step["answer"].value(), got);
+    const Value want = step["answer"].value();
+    std::vector<std::string> lines = {problem_};
+    if (problem_.empty()) lines = differences(want, identifiers_.labelled(want, got));
     result.passed = lines.empty();
     if (lines.size() > 6) lines.resize(6);
     result.difference = join(lines, "\n");
@@ -369,7 +367,6 @@ class Runner {
     if (target != 0 && frames.size() > target) frames.resize(target);
     raw_.push_back(Value(codec::Array(frames.begin(), frames.end())));
     if (step["compare"].text == "status") return Value::object({{"status", 200}});
-    normaliser_.number_identifiers(result->body);
     codec::Array events;
     for (const Value& frame : frames) events.push_back(normaliser_.value(frame));
     return Value::object({{"status", 200}, {"events", Value(std::move(events))}});
@@ -414,7 +411,6 @@ class Runner {
     const OrderedJson& compare = step["compare"];
     if (compare.text == "status") return Value::object({{"status", result.code}});
     const bool parts = compare.kind == OrderedJson::Kind::array && result.code < 300;
-    // Headers are read first, then the body, in the order of its text.
     const Value headers = kept_headers(result.headers, normaliser_);
     Value out;
     if (parts) {
@@ -425,7 +421,6 @@ class Runner {
       // The parts as a whole are normalised once more, as the recordings were.
       out = normaliser_.value(out);
     } else {
-      normaliser_.number_identifiers(result.body);
       out = normaliser_.value(body);
     }
     return Value::object({{"status", result.code}, {"headers", headers}, {"body", out}});
@@ -442,6 +437,7 @@ class Runner {
   const Variables& variables_;
   std::string digest_, ns_, id_;
   Normaliser normaliser_;
+  Identifiers identifiers_;
   std::vector<Value> raw_;  // answers as they came
   std::string problem_;     // of the present step
 };

@@ -87,20 +87,6 @@ Normaliser::Normaliser(std::string ns, std::string id, std::map<std::string, std
     id_capital_[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(id_capital_[0])));
 }
 
-std::string Normaliser::identifier(std::string_view uuid) {
-  const auto known = identifiers_.find(uuid);
-  if (known != identifiers_.end()) return known->second;
-  std::string name = "<uid-" + std::to_string(identifiers_.size() + 1) + '>';
-  identifiers_.emplace(uuid, name);
-  return name;
-}
-
-void Normaliser::number_identifiers(std::string_view text) {
-  re2::StringPiece rest(text.data(), text.size()), match;
-  while (RE2::FindAndConsume(&rest, uuid_pattern(), &match))
-    identifier({match.data(), match.size()});
-}
-
 std::string Normaliser::text(std::string_view original) {
   static const RE2 time(R"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\b)");
   static const RE2 scheme(R"re(in scheme \\?"[^"\\]*\\?")re");
@@ -114,9 +100,6 @@ std::string Normaliser::text(std::string_view original) {
   static const RE2 self_type(R"(\bselfType\d+)");
   std::string s(original);
   if (!keep_times && contains(s, "T") && contains(s, ":")) RE2::GlobalReplace(&s, time, "<time>");
-  if (s.size() >= 36 && contains(s, "-"))
-    s = replace_each(s, uuid_pattern(),
-                     [&](std::string_view match, std::string_view) { return identifier(match); });
   if (contains(s, "in scheme")) RE2::GlobalReplace(&s, scheme, "in scheme <place>");
   if (contains(s, "/") && contains(s, ":3")) RE2::GlobalReplace(&s, node_port, "\\1<number>\\2");
   if (contains(s, "resourceVersion") || contains(s, "in record (") || contains(s, "X509SHA256="))
@@ -296,8 +279,6 @@ void append_python(std::string& out, const Value& value) {
       append_python(out, m.value);
     }
     out += '}';
-  } else if (value.is_string()) {
-    for (const char c : codec::to_json(value)) out += c;
   } else if (value.is_number() && !value.is_integer()) {
     std::string number = codec::to_json(value);
     if (number.find_first_of(".e") == std::string::npos) number += ".0";
@@ -338,6 +319,65 @@ Value hash_of(const Value& value) {
 }
 
 }  // namespace
+
+Value Identifiers::labelled(const Value& want, const Value& got) {
+  learn(want, got);
+  return rewrite(got);
+}
+
+void Identifiers::learn(const Value& want, const Value& got) {
+  if (want.is_string() && got.is_string()) return learn(want.as_string(), got.as_string());
+  if (want.is_object()) {
+    for (const Member& m : want.members())
+      if (const Value* there = got.find(m.key())) learn(m.value, *there);
+  } else if (want.is_array()) {
+    for (std::size_t i = 0; i < want.size() && i < got.size(); ++i) learn(want[i], got[i]);
+  }
+}
+
+// Learns from texts that differ in nothing but identifiers.
+void Identifiers::learn(std::string_view want, std::string_view got) {
+  static const RE2 label(R"((<uid-\d+>))");
+  if (!contains(want, "<uid-")) return;
+  std::vector<std::string> labels, identifiers;
+  const auto collect = [](std::vector<std::string>& into) {
+    return [&into](std::string_view match, std::string_view) {
+      into.emplace_back(match);
+      return std::string("<uid>");
+    };
+  };
+  if (replace_each(want, label, collect(labels)) !=
+          replace_each(got, uuid_pattern(), collect(identifiers)) ||
+      labels.size() != identifiers.size())
+    return;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (label_of_.contains(identifiers[i]) || identifier_of_.contains(labels[i])) continue;
+    label_of_.emplace(identifiers[i], labels[i]);
+    identifier_of_.emplace(labels[i], identifiers[i]);
+  }
+}
+
+std::string Identifiers::rewrite(std::string_view text) {
+  if (text.size() < 36 || !contains(text, "-")) return std::string(text);
+  return replace_each(text, uuid_pattern(), [&](std::string_view match, std::string_view) {
+    const auto known = label_of_.find(match);
+    return known == label_of_.end() ? "<another uid>" : known->second;
+  });
+}
+
+Value Identifiers::rewrite(const Value& value) {
+  if (value.is_string()) return Value(rewrite(value.as_string()));
+  if (value.is_array()) {
+    Array out;
+    for (const Value& element : value.elements()) out.push_back(rewrite(element));
+    return Value(std::move(out));
+  }
+  if (!value.is_object()) return value;
+  std::vector<Member> out;
+  for (const Member& m : value.members())
+    out.push_back({Value(rewrite(m.key())), rewrite(m.value)});
+  return Value::object_of(std::move(out));
+}
 
 std::vector<std::string> differences(const Value& want, const Value& got, std::size_t limit) {
   std::vector<std::string> out;

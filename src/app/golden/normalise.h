@@ -1,7 +1,8 @@
 // What may differ between two runs of one server is replaced by stand-ins before answers are
-// compared: identifiers, versions, times, allocated addresses, ages. The same identifier gets the
-// same stand-in within a conversation. Also the comparison itself, and the ways in which a step
-// makes less of an answer.
+// compared: versions, times, allocated addresses, ages. Identifiers (UUIDs) are matched with the
+// stand-ins of the recording: within a conversation one identifier is one stand-in, whichever
+// member of an answer a server writes first. Also the comparison itself, and the ways in which a
+// step makes less of an answer.
 #pragma once
 
 #include <map>
@@ -21,8 +22,6 @@ class Normaliser {
   bool keep_times = false;
   bool drop_descriptions = false;  // OpenAPI: prose is not compared
 
-  // Numbers the identifiers of an answer in the order in which they stand in its text.
-  void number_identifiers(std::string_view text);
   std::string text(std::string_view text);
   codec::Value value(const codec::Value& value) { return walk(value, {}); }
   codec::Value value(const codec::Value& value, std::string_view key) { return walk(value, key); }
@@ -31,11 +30,24 @@ class Normaliser {
   codec::Value walk(const codec::Value& value, std::string_view key);
   codec::Value object(const codec::Value& value, std::string_view key);
   codec::Value scalar(const codec::Value& value, std::string_view key);
-  std::string identifier(std::string_view uuid);
 
   std::string ns_, id_, id_capital_;
   std::map<std::string, std::string> variables_;
-  std::map<std::string, std::string, std::less<>> identifiers_;
+};
+
+// Which identifier stands for which "<uid-N>" of the recording.
+class Identifiers {
+ public:
+  // `got` with the stand-ins that the recording has at the same places.
+  codec::Value labelled(const codec::Value& want, const codec::Value& got);
+
+ private:
+  void learn(const codec::Value& want, const codec::Value& got);
+  void learn(std::string_view want, std::string_view got);
+  codec::Value rewrite(const codec::Value& value);
+  std::string rewrite(std::string_view text);
+
+  std::map<std::string, std::string, std::less<>> label_of_, identifier_of_;
 };
 
 // A line for each difference, "PATH: want X, got Y", at most `limit`.
