@@ -1,7 +1,5 @@
 #include "app/engine.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 
@@ -10,11 +8,13 @@
 #include "api/server.h"
 #include "api/tls.h"
 #include "api/tokens.h"
+#include "app/engine_nodes.h"
 #include "app/version.h"
 #include "base/text.h"
 #include "control/controllers.h"
 #include "host/linux/files.h"
 #include "host/linux/linux_host.h"
+#include "node/loopback_network.h"
 #include "registry/registry.h"
 #include "runtime/embedded_cluster.h"
 #include "runtime/identity.h"
@@ -27,16 +27,6 @@ namespace {
 using codec::Value;
 
 constexpr const char* kIssuer = "https://kubernetes.default.svc.cluster.local";
-
-// What this machine offers a node, leaving nothing aside: the engine itself is small.
-Value machine_capacity() {
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES),
-             page = sysconf(_SC_PAGE_SIZE);
-  return Value::object(
-      {{"cpu", std::to_string(cores)},
-       {"memory", std::to_string(static_cast<long long>(pages) * page / 1024) + "Ki"},
-       {"pods", "110"}});
-}
 
 int saved_port(const std::string& directory) {
   std::ifstream file(directory + "/port");
@@ -72,6 +62,8 @@ struct Engine::Parts {
   std::unique_ptr<runtime::EmbeddedCluster> cluster;
   std::unique_ptr<api::Server> server;
   std::unique_ptr<runtime::Manager> manager;
+  std::unique_ptr<cluster::PodNetwork> network;
+  std::unique_ptr<EngineNodes> nodes;
   std::string address;
 };
 
@@ -123,6 +115,15 @@ Result<void> Engine::Parts::serve() {
 }
 
 void Engine::Parts::run_controllers() {
+  if (const std::string why = EngineNodes::why_not(); !why.empty()) {
+    std::fprintf(stderr, "no pods can run here: %s; the API and the controllers work\n",
+                 why.c_str());
+  } else {
+    network = std::make_unique<node::LoopbackNetwork>();
+    nodes = std::make_unique<EngineNodes>(NodeParts{loop, *sockets, *processes, *cluster, *registry,
+                                                    *network, options.name, options.directory});
+    nodes->start();
+  }
   manager = std::make_unique<runtime::Manager>(loop, *cluster, rng.next());
   manager->on_error(
       [](std::string_view controller, const runtime::Key& key, const std::string& error) {
@@ -145,6 +146,7 @@ Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Engine::~Engine() {
   // Whoever refers to another part ends before it.
   parts_->manager.reset();
+  parts_->nodes.reset();
   parts_->server.reset();
   parts_->cluster.reset();
 }
@@ -167,7 +169,13 @@ std::string Engine::kubeconfig(const std::string& context) const {
 
 void Engine::stop(std::function<void()> done) {
   parts_->manager.reset();
-  parts_->server->stop(Duration::seconds(5), std::move(done));
+  const auto stop_server = [this, done = std::move(done)] {
+    parts_->server->stop(Duration::seconds(5), done);
+  };
+  if (parts_->nodes)
+    parts_->nodes->stop(stop_server);
+  else
+    stop_server();
 }
 
 }  // namespace keelson::app
