@@ -91,7 +91,7 @@ std::string_view FieldError::cause_type() const {
 
 std::string FieldError::body() const {
   std::string out(label(type));
-  if (prints_value(type)) {
+  if (prints_value(type) && !omit_value) {
     out += ": ";
     if (!printed.empty())
       out += printed;

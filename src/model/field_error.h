@@ -64,6 +64,7 @@ struct FieldError {
   codec::Value bad_value;  // printed by invalid, not_supported, not_found, duplicate, too_many
   std::string detail;
   std::string printed = {};  // the bad value's text, where it is not bad_value's own
+  bool omit_value = false;   // the value is not shown
 
   std::string_view cause_type() const;  // "FieldValueInvalid"
   std::string body() const;             // "Invalid value: \"x\": must be ..."

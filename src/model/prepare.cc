@@ -214,9 +214,63 @@ void prepare_devices(Value& slice, Instant now) {
       stamp(devices.edit(i).edit("taints").edit(t));
 }
 
+// clusterIPs is what counts; clusterIP mirrors its first element.
+void prepare_service(Value& service) {
+  Value& spec = service.edit("spec");
+  if (spec["type"].as_string() == "ExternalName") return;
+  const std::string first = spec["clusterIP"].str();
+  if (!first.empty() && spec["clusterIPs"].empty()) spec.set("clusterIPs", Value::array({first}));
+}
+
+void prepare_service_update(Value& service, const Value& old) {
+  Value& spec = service.edit("spec");
+  const std::string now = spec["clusterIP"].str(), before = old["spec"]["clusterIP"].str();
+  if (now == before || !(spec["clusterIPs"] == old["spec"]["clusterIPs"])) return;
+  if (now.empty())
+    spec.erase("clusterIPs");
+  else
+    spec.set("clusterIPs", Value::array({now}));
+}
+
+// Fields whose features are off by default are dropped.
+void drop_disabled_in_pod(Value& spec) {
+  spec.erase("schedulingGroup");
+  for (const char* list : {"containers", "initContainers", "ephemeralContainers"})
+    for (std::size_t i = 0; i < spec[list].size(); ++i)
+      if (!spec[list][i]["lifecycle"]["stopSignal"].is_null())
+        spec.edit(list).edit(i).edit("lifecycle").erase("stopSignal");
+  for (std::size_t v = 0; v < spec["volumes"].size(); ++v) {
+    const std::size_t count = spec["volumes"][v]["projected"]["sources"].size();
+    for (std::size_t s = 0; s < count; ++s)
+      for (const char* kind : {"clusterTrustBundle", "podCertificate"})
+        if (spec["volumes"][v]["projected"]["sources"][s].has(kind))
+          spec.edit("volumes").edit(v).edit("projected").edit("sources").edit(s).erase(kind);
+  }
+}
+
+void drop_disabled(const Resource& r, Value& object) {
+  const std::string name = r.name();
+  if (name == "pods") drop_disabled_in_pod(object.edit("spec"));
+  if (name == "podtemplates" && object["template"]["spec"].is_object())
+    drop_disabled_in_pod(object.edit("template").edit("spec"));
+  if (name == "cronjobs.batch") {
+    if (object["spec"]["jobTemplate"]["spec"]["template"]["spec"].is_object())
+      drop_disabled_in_pod(
+          object.edit("spec").edit("jobTemplate").edit("spec").edit("template").edit("spec"));
+  } else if (object["spec"]["template"]["spec"].is_object() && !r.custom) {
+    drop_disabled_in_pod(object.edit("spec").edit("template").edit("spec"));
+  }
+  if (name == "statefulsets.apps" &&
+      !object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].is_null())
+    object.edit("spec").edit("updateStrategy").edit("rollingUpdate").erase("maxUnavailable");
+}
+
 void prepare_kind(const Resource& r, Value& object, Instant now) {
   const std::string name = r.name();
   if (name == "secrets") prepare_secret(object);
+  if (name == "services") prepare_service(object);
+  if (name == "limitranges" && object["metadata"]["name"].as_string().empty())
+    object.edit("metadata").set("name", object["metadata"]["uid"]);
   if (name == "pods") prepare_pod(object);
   if (name == "daemonsets.apps") prepare_daemon_set(object);
   if (name == "endpointslices.discovery.k8s.io") prepare_slice(object);
@@ -286,6 +340,9 @@ void prepare_create(const Resource& resource, Value& object, Instant now) {
   if (has_status(resource) && resource.name() != "nodes" && !resource.custom)
     clear_status(resource, object);
   if (resource.custom && has_status(resource)) object.erase("status");
+  if (!resource.namespaced && object["metadata"].is_object())
+    object.edit("metadata").erase("namespace");
+  drop_disabled(resource, object);
   prepare_kind(resource, object, now);
 }
 
@@ -297,7 +354,10 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
     else
       object.set("status", old["status"]);
   }
+  if (!resource.namespaced) object.edit("metadata").erase("namespace");
+  drop_disabled(resource, object);
   if (resource.name() == "secrets") prepare_secret(object);
+  if (resource.name() == "services") prepare_service_update(object, old);
   if (has_generation(resource) && content_changed(resource, object, old))
     object.edit("metadata").set("generation", old["metadata"]["generation"].as_int() + 1);
 }

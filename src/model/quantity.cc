@@ -339,6 +339,7 @@ std::string Quantity::text() const {
 Quantity Quantity::rounded_up_to_milli() const {
   constexpr std::int64_t unit = 1'000'000;
   Quantity q = *this;
+  if (nano_ >= wide_max() - unit || nano_ <= -(wide_max() - unit)) return q;  // saturated
   if (const Int128 rest = nano_ % unit; rest != 0)
     q.nano_ += nano_ > 0 ? unit - rest : -(unit + rest);
   return q;

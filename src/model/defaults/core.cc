@@ -20,7 +20,7 @@ void resource_list(Value& list) {
   std::vector<std::pair<std::string, std::string>> rounded;
   for (const Member& member : list.members()) {
     const Quantity q = Quantity::of(member.value);
-    if (q.nano() % 1'000'000 != 0)
+    if (!(q == q.rounded_up_to_milli()))
       rounded.emplace_back(member.key(), q.rounded_up_to_milli().text());
   }
   for (const auto& [key, text] : rounded) list.set(key, text);

@@ -110,6 +110,8 @@ void pod(Value& object) {
       requests_from_limits(spec.edit(list).edit(i));
   pod_level_resources(spec);
   default_to(spec, "enableServiceLinks", true);
+  if (spec["terminationGracePeriodSeconds"].as_int() < 0)
+    spec.set("terminationGracePeriodSeconds", 1);
   if (spec["hostNetwork"].as_bool())
     for (const char* list : {"containers", "initContainers"})
       for (std::size_t i = 0; i < spec[list].size(); ++i) host_ports(spec.edit(list).edit(i));
@@ -121,8 +123,6 @@ void pod_spec(Value& spec) {
   default_empty_to(spec, "restartPolicy", "Always");
   default_to(spec, "securityContext", Value::object());
   default_to(spec, "terminationGracePeriodSeconds", 30);
-  if (spec["terminationGracePeriodSeconds"].as_int() < 0)
-    spec.set("terminationGracePeriodSeconds", 1);
   default_empty_to(spec, "schedulerName", "default-scheduler");
   if (!is_unset(spec["serviceAccountName"]))
     spec.set("serviceAccount", spec["serviceAccountName"]);

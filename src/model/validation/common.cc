@@ -404,7 +404,7 @@ void check_ip(const Path& path, std::string_view text, FieldErrors& errors) {
 
 std::vector<std::uint16_t> ip_groups(std::string_view text) {
   std::vector<std::uint16_t> head, tail;
-  if (is_ipv4(text)) {
+  if (is_ipv4_dotted(text, true)) {
     const std::vector<std::string> parts = split(text, '.');
     for (std::size_t i = 0; i < 4; i += 2)
       head.push_back(static_cast<std::uint16_t>(parse_int(parts[i]).value_or(0) * 256 +

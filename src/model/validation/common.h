@@ -75,6 +75,9 @@ std::vector<std::uint16_t> ip_groups(std::string_view text);
 void check_ip(const Path& path, std::string_view text, FieldErrors& errors);
 void check_cidr(const Path& path, std::string_view text, FieldErrors& errors);
 
+// "example.com/path", as controllers are named.
+void check_domain_prefixed_path(const Path& path, std::string_view text, FieldErrors& errors);
+
 // "a resource name" as quotas, requests and limits want it: a qualified name; unprefixed ones from
 // a known set.
 void check_qualified_name(const Path& path, std::string_view name, FieldErrors& errors);

@@ -11,7 +11,8 @@
 namespace keelson::model {
 
 // What an update checks of the whole object before the update's own rules.
-enum class Recheck : std::uint8_t { none, rules, all };
+// `custom`: the update's own rules begin after what the generic registry checks.
+enum class Recheck : std::uint8_t { none, rules, all, custom };
 
 struct KindRules {
   std::string_view resource;  // "deployments.apps"

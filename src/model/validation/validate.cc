@@ -46,6 +46,10 @@ FieldErrors validate_update(const Resource& resource, const Value& object, const
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  if (rules.recheck == Recheck::custom) {
+    rules.update(object, old, errors);
+    return errors;
+  }
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
   if (rules.recheck == Recheck::all)
     check_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);

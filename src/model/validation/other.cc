@@ -1,0 +1,12 @@
+// Kinds whose names or updates alone are special; their further rules are still to come.
+#include "model/validation/rules.h"
+
+namespace keelson::model {
+
+std::vector<KindRules> other_rules() {
+  return {
+      {.resource = "apiservices.apiregistration.k8s.io", .name = path_segment_name},
+  };
+}
+
+}  // namespace keelson::model
