@@ -104,6 +104,12 @@ void Attempt::remove_pod(States& states, NodeInfo& node, const PodPointer& pod) 
       profile_.filters[i]->pod_removed(cycle_, states.states[i].get(), *pod, node);
 }
 
+std::shared_ptr<State> Attempt::state_of(const Plugin& plugin) const {
+  for (std::size_t i = 0; i < profile_.filters.size(); ++i)
+    if (profile_.filters[i] == &plugin) return states_.states[i];
+  return nullptr;
+}
+
 Status Attempt::post_filter() const {
   for (std::size_t i = 0; i < profile_.filters.size(); ++i) {
     Status status = profile_.filters[i]->post_filter(cycle_, states_.states[i].get());

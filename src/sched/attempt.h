@@ -35,6 +35,8 @@ class Attempt {
   Status post_filter() const;
 
   const States& states() const { return states_; }
+  // The state that the plug-in's pre_filter left; null if there is none.
+  std::shared_ptr<State> state_of(const Plugin& plugin) const;
   const Cycle& cycle() const { return cycle_; }
   const Profile& profile() const { return profile_; }
 

@@ -44,7 +44,7 @@ void score(const Attempt& attempt, const DecideOptions& options, Decision& decis
   decision.totals.assign(nodes.size(), 0);
   std::vector<std::int64_t> scores(nodes.size());
   for (const auto& [plugin, weight] : attempt.profile().scorers) {
-    std::shared_ptr<State> state;
+    std::shared_ptr<State> state = attempt.state_of(*plugin);
     const Status status = plugin->pre_score(cycle, nodes, state);
     if (status.code == Code::skip) continue;
     if (!status.ok()) {

@@ -40,7 +40,7 @@ TEST_P(Golden, DecidesAsRecorded) {
 
 INSTANTIATE_TEST_SUITE_P(
     Files, Golden,
-    testing::Values(Floor{"gates-dra.json", 23, 11}, Floor{"interpod.json", 47, 47},
+    testing::Values(Floor{"gates-dra.json", 23, 23}, Floor{"interpod.json", 47, 47},
                     Floor{"messages.json", 13, 13}, Floor{"node-selection.json", 43, 43},
                     Floor{"preemption.json", 46, 46}, Floor{"random-mixed.json", 78, 78},
                     Floor{"random-packed.json", 77, 77}, Floor{"random-platform.json", 45, 45},

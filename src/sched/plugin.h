@@ -71,6 +71,7 @@ class Plugin {
   // reached. Skip: the plug-in has nothing to do here. An error ends the search for help.
   virtual Status post_filter(const Cycle&, const State*) const { return Status::skip(); }
 
+  // `state` comes as pre_filter left it; a plug-in may go on with it or put another one there.
   // Skip: the plug-in does not score this pod. Those that never score skip always.
   virtual Status pre_score(const Cycle&, std::span<const NodeInfo* const>,
                            std::shared_ptr<State>&) const {

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "sched/plugins/dynamic_resources.h"
 #include "sched/plugins/volume_claims.h"
 
 namespace keelson::sched {
@@ -199,21 +200,29 @@ Plan Scheduler::reconcile(const Sync& sync) {
     update_status(sync, std::move(update), plan);
   check_waiting(sync, plan);
   if (const PodPointer pod = queue_.pop(sync.now)) attempt(sync, pod, plan);
-  finish(sync, plan);
+  seal(plan, sync.now);
   return plan;
 }
 
-void Scheduler::finish(const Sync& sync, Plan& plan) {
-  plan.wake_at = queue_.next_time(sync.now);
+void Scheduler::on_result(Plan& plan, std::function<void(const Result<Value>&, Plan&)> call) {
+  outcomes_.resize(plan.writes.size());
+  outcomes_.back() = std::move(call);
+}
+
+// Ends a plan: when to come back, and what is to be done with the results of its writes, which may
+// lead to further writes.
+void Scheduler::seal(Plan& plan, Instant now) {
+  plan.wake_at = retries_.empty() ? queue_.next_time(now) : now;
   for (const auto& [uid, waiting] : waiting_)
     if (!plan.wake_at || waiting.deadline < *plan.wake_at) plan.wake_at = waiting.deadline;
+  if (plan.writes.empty()) return;
   outcomes_.resize(plan.writes.size());
   plan.then = [this, outcomes = std::exchange(outcomes_, {}),
-               now = sync.now](std::vector<Result<Value>> results) {
+               now](std::vector<Result<Value>> results) {
     Plan next;
     for (std::size_t i = 0; i < results.size() && i < outcomes.size(); ++i)
       if (outcomes[i]) outcomes[i](results[i], next);
-    next.wake_at = retries_.empty() ? queue_.next_time(now) : now;
+    seal(next, now);
     return next;
   };
 }
@@ -252,8 +261,7 @@ void Scheduler::bind(const PodPointer& pod, const std::string& node, Plan& plan)
                          .name = pod->name,
                          .subresource = "binding",
                          .object = binding_of(*pod, node)});
-  outcomes_.resize(plan.writes.size());
-  outcomes_.back() = [this, pod, node](const Result<Value>& result, Plan& next) {
+  on_result(plan, [this, pod, node](const Result<Value>& result, Plan& next) {
     if (result.ok()) {
       queue_.remove(pod->uid);
       next.events.push_back({pod->pod, false, "Scheduled",
@@ -272,13 +280,63 @@ void Scheduler::bind(const PodPointer& pod, const std::string& node, Plan& plan)
          event_note("running Bind plugin \"DefaultBinder\": " + result.error().message),
          "Scheduling"});
     queue_.put_failed(pod->uid, last_attempt_);
-  };
+  });
+}
+
+void Scheduler::bind_devices(const Sync& sync, const PodPointer& pod, const std::string& node,
+                             Plan& plan) {
+  if (pod->spec()["resourceClaims"].empty() && pod->requested.scalars.empty())
+    return bind(pod, node, plan);
+  bool extended = false;
+  const Cycle cycle{snapshot_, sync.view, *pod};
+  auto found = allocate_claims(cycle, *snapshot_.node(node), extended);
+  if (!found.ok()) return give_up(sync, pod, found.error().message, plan);
+  if (!*found) return give_up(sync, pod, "cannot allocate all claims", plan);
+  if (extended)
+    return give_up(sync, pod,
+                   "devices for an extended resource are found but cannot be claimed: use a "
+                   "ResourceClaim",
+                   plan);
+  if ((*found)->empty()) return bind(pod, node, plan);
+  // The binding follows when every claim is written.
+  const auto left = std::make_shared<std::size_t>((*found)->size());
+  const auto failed = std::make_shared<std::string>();
+  for (const ClaimAllocation& entry : **found) {
+    Value patch = Value::object();
+    Value& status = patch.edit("status");
+    if (!entry.allocation.is_null()) status.set("allocation", entry.allocation);
+    Value users = entry.claim["status"]["reservedFor"];
+    const auto& elements = users.elements();
+    if (std::none_of(elements.begin(), elements.end(),
+                     [&](const Value& user) { return user["uid"].as_string() == pod->uid; }))
+      users.push_back(
+          Value::object({{"resource", "pods"}, {"name", pod->name}, {"uid", pod->uid}}));
+    status.set("reservedFor", std::move(users));
+    plan.writes.push_back({.verb = Write::Verb::merge_patch,
+                           .resource = "resourceclaims.resource.k8s.io",
+                           .namespace_ = pod->namespace_,
+                           .name = std::string(model::name_of(entry.claim)),
+                           .subresource = "status",
+                           .object = std::move(patch),
+                           .revision = std::string(model::revision_of(entry.claim))});
+    on_result(plan, [this, pod, node, left, failed](const Result<Value>& result, Plan& next) {
+      if (!result.ok()) *failed = result.error().message;
+      if (--*left > 0) return;
+      if (failed->empty()) return bind(pod, node, next);
+      if (assumed_.erase(pod->uid) == 0) return;
+      snapshot_.remove_pod(pod->uid);
+      next.events.push_back({pod->pod, true, "FailedScheduling",
+                             event_note("running PreBind plugin \"DynamicResources\": " + *failed),
+                             "Scheduling"});
+      queue_.put_failed(pod->uid, last_attempt_);
+    });
+  }
 }
 
 void Scheduler::bind_volumes(const Sync& sync, const PodPointer& pod, const std::string& node,
                              Plan& plan) {
   const auto claims = claims_of(sync.view, *pod);
-  if (!claims.ok() || claims->delayed.empty()) return bind(pod, node, plan);
+  if (!claims.ok() || claims->delayed.empty()) return bind_devices(sync, pod, node, plan);
   const auto volumes = find_volumes(sync.view, *claims, *snapshot_.node(node));
   if (!volumes.ok()) return give_up(sync, pod, volumes.error().message, plan);
   for (const auto& match : volumes->matches) {
@@ -320,7 +378,7 @@ void Scheduler::check_waiting(const Sync& sync, Plan& plan) {
   }
   for (const Waiting& waiting : ready) {
     waiting_.erase(waiting.pod->uid);
-    bind(waiting.pod, waiting.node, plan);
+    bind_devices(sync, waiting.pod, waiting.node, plan);
   }
   for (const auto& [waiting, message] : failed)
     give_up(sync, waiting.pod, "running PreBind plugin \"VolumeBinding\": " + message, plan);
@@ -376,12 +434,11 @@ void Scheduler::evict(const Sync& sync, const PodPointer& pod, const Decision& d
                            .namespace_ = victim->namespace_,
                            .name = victim->name,
                            .uid = std::string(model::uid_of(victim->pod))});
-    outcomes_.resize(plan.writes.size());
-    outcomes_.back() = [victim, by = pod->uid, node](const Result<Value>& result, Plan& next) {
+    on_result(plan, [victim, by = pod->uid, node](const Result<Value>& result, Plan& next) {
       if (result.ok())
         next.events.push_back({victim->pod, false, "Preempted",
                                "Preempted by pod " + by + " on node " + node, "Preempting"});
-    };
+    });
   }
 }
 
@@ -404,11 +461,10 @@ void Scheduler::update_status(const Sync& sync, StatusUpdate update, Plan& plan)
                          .subresource = "status",
                          .object = std::move(patch),
                          .revision = std::string(model::revision_of(pod))});
-  outcomes_.resize(plan.writes.size());
-  outcomes_.back() = [this, update = std::move(update)](const Result<Value>& result, Plan&) {
+  on_result(plan, [this, update = std::move(update)](const Result<Value>& result, Plan&) {
     // Lists of conditions are replaced as a whole: on a conflict, again on top of what is new.
     if (!result.ok() && result.error().reason == Reason::conflict) retries_.push_back(update);
-  };
+  });
 }
 
 }  // namespace keelson::sched

@@ -60,6 +60,9 @@ class Scheduler : public cluster::Controller {
 
   void attempt(const cluster::Sync& sync, const PodPointer& pod, cluster::Plan& plan);
   void bind(const PodPointer& pod, const std::string& node, cluster::Plan& plan);
+  // What comes before the binding: volumes, then devices. Each goes on to the next.
+  void bind_devices(const cluster::Sync& sync, const PodPointer& pod, const std::string& node,
+                    cluster::Plan& plan);
   void bind_volumes(const cluster::Sync& sync, const PodPointer& pod, const std::string& node,
                     cluster::Plan& plan);
   void check_waiting(const cluster::Sync& sync, cluster::Plan& plan);
@@ -70,7 +73,9 @@ class Scheduler : public cluster::Controller {
   void evict(const cluster::Sync& sync, const PodPointer& pod, const Decision& decision,
              cluster::Plan& plan);
   void update_status(const cluster::Sync& sync, StatusUpdate update, cluster::Plan& plan);
-  void finish(const cluster::Sync& sync, cluster::Plan& plan);
+  void on_result(cluster::Plan& plan,
+                 std::function<void(const Result<Value>&, cluster::Plan&)> call);
+  void seal(cluster::Plan& plan, Instant now);
 
   SchedulerOptions options_;
   Snapshot snapshot_;

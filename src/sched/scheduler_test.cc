@@ -188,6 +188,53 @@ TEST(Scheduler, LateBindingSelectsTheNodeAndWaitsForTheVolume) {
   EXPECT_EQ(harness.node_of("db"), "n1");
 }
 
+TEST(Scheduler, DevicesAreAllocatedBeforeTheBindingAndNeverTwice) {
+  Harness harness;
+  harness.apply("nodes", make_node("n1", "4", "8Gi"));
+  const auto named = [](std::string_view name) {
+    Value object = Value::object();
+    object.edit("metadata").set("name", name);
+    return object;
+  };
+  Value device_class = named("gpu");
+  Value selector = Value::object();
+  selector.edit("cel").set("expression", "device.driver == 'x.io' && device.attributes['x.io'].ok");
+  device_class.edit("spec").set("selectors", Value::array({selector}));
+  harness.apply("deviceclasses.resource.k8s.io", device_class);
+  Value slice = named("s");
+  Value& spec = slice.edit("spec");
+  spec.set("driver", "x.io");
+  spec.set("nodeName", "n1");
+  spec.set("pool", Value::object({{"name", "p"}, {"generation", 1}, {"resourceSliceCount", 1}}));
+  Value good = Value::object({{"name", "good"}}), bad = Value::object({{"name", "bad"}});
+  good.edit("attributes").edit("ok").set("bool", true);
+  bad.edit("attributes").edit("ok").set("bool", false);
+  spec.set("devices", Value::array({bad, good}));
+  harness.apply("resourceslices.resource.k8s.io", slice);
+  for (const char* name : {"a", "b"}) {
+    Value claim = named(name);
+    claim.edit("metadata").set("namespace", "default");
+    Value request = Value::object({{"name", "r"}});
+    request.edit("exactly").set("deviceClassName", "gpu");
+    claim.edit("spec").edit("devices").set("requests", Value::array({request}));
+    harness.apply("resourceclaims.resource.k8s.io", claim);
+    Value pod = make_pod(std::string("pod-") + name, "1", "1Gi");
+    pod.edit("spec").set(
+        "resourceClaims",
+        Value::array({Value::object({{"name", "c"}, {"resourceClaimName", name}})}));
+    harness.apply("pods", pod);
+  }
+  harness.run();
+  EXPECT_EQ(harness.node_of("pod-a"), "n1");
+  EXPECT_EQ(harness.node_of("pod-b"), "");
+  const Value claim = harness.view.get("resourceclaims.resource.k8s.io", "default", "a");
+  EXPECT_EQ(claim.at("status.allocation.devices.results")[0]["device"].as_string(), "good");
+  EXPECT_EQ(claim.at("status.reservedFor")[0]["name"].as_string(), "pod-a");
+  EXPECT_EQ(model::condition_of(harness.pod("pod-b"), "PodScheduled")["message"].as_string(),
+            "0/1 nodes are available: 1 cannot allocate all claims. still not schedulable, "
+            "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
+}
+
 TEST(Scheduler, StartsFromWhatExists) {
   // A new scheduler is told of everything as if it were new, in any order of resources.
   Harness harness;
