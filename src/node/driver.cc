@@ -15,6 +15,10 @@ class NoSession : public cluster::Session {
 
 }  // namespace
 
+std::string Driver::network_namespace(const Value&, const Sandbox& sandbox) const {
+  return sandbox.network_namespace;
+}
+
 std::string Driver::log_path(const Value&, const ContainerRun&) const {
   return {};
 }

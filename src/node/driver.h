@@ -101,6 +101,8 @@ class Driver {
   virtual std::optional<Usage> usage(const std::string& run_id) = 0;
 
   // For kubectl. The defaults refuse.
+  // Where the pod's loopback is; empty: the host's.
+  virtual std::string network_namespace(const Value& pod, const Sandbox& sandbox) const;
   virtual std::string log_path(const Value& pod, const ContainerRun& run) const;
   virtual std::shared_ptr<cluster::Session> exec_session(const std::string& run_id,
                                                          const cluster::ExecOptions& options,

@@ -295,8 +295,9 @@ std::vector<ContainerSample> NodeHost::samples() {
                      .container = run.container,
                      .node = pod["spec"]["nodeName"].str(),
                      .run_id = run.id,
+                     .labels = model::labels_of(pod),
                      .usage = *usage,
-                     .stand_in = run.image_id.starts_with("stand-in:")});
+                     .stand_in = run.image_id.starts_with("stand-in:builtin:")});
     }
   }
   return out;

@@ -26,8 +26,9 @@ inline constexpr std::string_view kHostedLabel = "keelson.dev/pool";
 struct ContainerSample {
   std::string namespace_, pod, container, node;
   std::string run_id;
-  Usage usage;
-  bool stand_in = false;
+  Value labels;           // of the pod
+  Usage usage;            // of this machine, not scaled
+  bool stand_in = false;  // the built-in one: its memory is scaled
 };
 
 // A container that does not run its image.

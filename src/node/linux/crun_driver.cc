@@ -326,6 +326,15 @@ void CrunDriver::purge(const std::string& pod_uid) {
     if (name.ends_with("_" + pod_uid)) remove_tree(disk_.root() + "/logs/" + name);
 }
 
+std::vector<std::string> CrunDriver::exec_argv(const std::string& run_id, bool terminal,
+                                               const std::vector<std::string>& command) const {
+  std::vector<std::string> argv = crun({"exec"});
+  if (terminal) argv.push_back("--tty");
+  argv.push_back(run_id);
+  argv.insert(argv.end(), command.begin(), command.end());
+  return argv;
+}
+
 void CrunDriver::exec(const std::string& run_id, std::vector<std::string> argv, Duration timeout,
                       std::function<void(Result<ExecOutcome>)> done) {
   struct Waiting {
@@ -344,9 +353,8 @@ void CrunDriver::exec(const std::string& run_id, std::vector<std::string> argv, 
   // timeout(1) of the host ends the command itself; we only stop waiting.
   const std::int64_t seconds = std::max<std::int64_t>(1, timeout.count_seconds());
   options.argv = {"timeout", "-s", "KILL", std::to_string(seconds)};
-  for (std::string& word : crun({"exec", run_id})) options.argv.push_back(std::move(word));
-  for (std::string& word : argv) options.argv.push_back(std::move(word));
-  options.mount_namespace = keeper_.mount_namespace();
+  for (std::string& word : exec_argv(run_id, false, argv)) options.argv.push_back(std::move(word));
+  options.mount_namespace = exec_mounts();
   options.directory = "/";
   waiting->timer = loop_.call_at(loop_.now() + timeout + Duration::milliseconds(100), [finish] {
     finish(ExecOutcome{.code = 137, .output = {}, .timed_out = true});
@@ -374,6 +382,11 @@ std::optional<Usage> CrunDriver::usage(const std::string& run_id) {
   const auto at = runs_.find(run_id);
   if (at == runs_.end()) return std::nullopt;
   return cgroups_.usage(at->second.cgroup);
+}
+
+std::string CrunDriver::network_namespace(const Value& pod, const Sandbox&) const {
+  if (uses_host_network(pod)) return {};
+  return keeper_.seen(disk_.pod(model::uid_of(pod)) + "/ns/net");
 }
 
 std::string CrunDriver::log_path(const Value& pod, const ContainerRun& run) const {

@@ -55,6 +55,7 @@ class CrunDriver : public Driver {
             std::function<void(Result<ExecOutcome>)> done) override;
   void probe(const NetworkProbe& probe, std::function<void(ProbeOutcome)> done) override;
   std::optional<Usage> usage(const std::string& run_id) override;
+  std::string network_namespace(const Value& pod, const Sandbox& sandbox) const override;
   std::string log_path(const Value& pod, const ContainerRun& run) const override;
   std::shared_ptr<cluster::Session> exec_session(const std::string& run_id,
                                                  const cluster::ExecOptions& options,
@@ -67,7 +68,7 @@ class CrunDriver : public Driver {
   void end_keeper(std::function<void()> done);
   const KeeperClient& keeper() const { return keeper_; }
 
- private:
+ protected:
   struct RunRecord {
     std::string uid, directory, cgroup;
     Value state;  // state.json
@@ -87,6 +88,15 @@ class CrunDriver : public Driver {
     StartedContainer user;
   };
 
+  // What the driver without privileges does otherwise.
+  virtual bool needs_privileges() const { return true; }
+  virtual void sandbox_attached(const Value& pod, int attempt, cluster::PodAttachment attachment,
+                                std::function<void(Result<Sandbox>)> done);
+  virtual Result<Prepared> prepare(const ContainerRequest& request);
+  virtual std::vector<std::string> exec_argv(const std::string& run_id, bool terminal,
+                                             const std::vector<std::string>& command) const;
+  virtual std::string exec_mounts() const { return keeper_.mount_namespace(); }
+
   void adopt_found(const Value& listed, std::vector<RecoveredPod>& out);
   RecoveredPod read_pod(const std::string& uid, const std::vector<std::string>& alive);
   ContainerRun read_run(const std::string& uid, const std::string& directory,
@@ -94,9 +104,6 @@ class CrunDriver : public Driver {
   Value adoption(const std::string& run_id, int pid) const;
   void on_event(const Value& event);
   void on_replaced();
-  void sandbox_attached(const Value& pod, int attempt, cluster::PodAttachment attachment,
-                        std::function<void(Result<Sandbox>)> done);
-  Result<Prepared> prepare(const ContainerRequest& request);
   Result<std::vector<BindMount>> mounts_of(const ContainerRequest& request,
                                            const std::string& directory, std::int64_t group) const;
   Value root_mount(const ContainerRequest& request, const std::string& directory) const;

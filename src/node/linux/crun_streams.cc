@@ -307,11 +307,8 @@ std::shared_ptr<cluster::Session> CrunDriver::exec_session(const std::string& ru
                                                            const cluster::ExecOptions& options,
                                                            cluster::ExecEvents events) {
   host::SpawnOptions spawn;
-  spawn.argv = crun({"exec"});
-  if (options.terminal) spawn.argv.push_back("--tty");
-  spawn.argv.push_back(run_id);
-  spawn.argv.insert(spawn.argv.end(), options.command.begin(), options.command.end());
-  spawn.mount_namespace = keeper_.mount_namespace();
+  spawn.argv = exec_argv(run_id, options.terminal, options.command);
+  spawn.mount_namespace = exec_mounts();
   spawn.directory = "/";
   auto session = std::make_shared<ExecSession>(loop_, processes_, std::move(events));
   session->begin(std::move(spawn), options);

@@ -12,8 +12,10 @@
 #include "host/linux/linux_host.h"
 #include "node/linux/crun_driver.h"
 #include "node/linux/image_store.h"
+#include "node/linux/process_driver.h"
 #include "node/loopback_network.h"
 #include "node/node_host.h"
+#include "node/pod_streams.h"
 #include "node/test_cluster.h"
 
 namespace keelson::node {
@@ -61,7 +63,7 @@ class CrunPods : public testing::Test {
     LinuxDriverOptions options;
     options.root = root_;
     options.name = name();
-    driver_ = std::make_unique<CrunDriver>(loop_, *sockets_, *processes_, network_, options);
+    driver_ = make_driver(options);
     images_ = std::make_unique<ImageStore>(
         *cluster_, *processes_,
         ImageStore::Options{.directory = root_ + "/images", .from_registries = false});
@@ -77,6 +79,10 @@ class CrunPods : public testing::Test {
     host_.reset();
     driver_.reset();
     images_.reset();
+  }
+
+  virtual std::unique_ptr<CrunDriver> make_driver(const LinuxDriverOptions& options) {
+    return std::make_unique<CrunDriver>(loop_, *sockets_, *processes_, network_, options);
   }
 
   bool wait(const std::function<bool()>& condition, Duration limit = Duration::seconds(20)) {
@@ -351,6 +357,81 @@ TEST_F(CrunPods, AttachJoinsTheContainersOwnStreams) {
   auto session = driver_->attach_session(id(), {}, {out, out, [](Result<int>) {}});
   session->input("one\n");
   ASSERT_TRUE(wait([&] { return out->text == "got one\n"; })) << out->text << failure();
+}
+
+TEST_F(CrunPods, LogsAreServedWhileTheyGrowAndAfter) {
+  create(R"json({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
+    "args": ["for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done; echo last >&2"]}]})json");
+  NodePodStreams streams(loop_, *sockets_, *cluster_, *host_);
+  ASSERT_TRUE(wait([&] { return pod()["status"]["phase"].as_string() == "Running"; }));
+  const cluster::PodContainer where{"default", "p", pod()["metadata"]["uid"].str(), "c", "n1"};
+  const auto out = std::make_shared<TextSink>();
+  bool done = false;
+  cluster::LogOptions options;
+  options.follow = true;
+  auto handle = streams.logs(where, options, out, [&](Result<void> result) {
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    done = true;
+  });
+  ASSERT_TRUE(wait([&] { return done; }));
+  EXPECT_EQ(out->text, "line 1\nline 2\nline 3\nline 4\nline 5\nlast\n");
+  ASSERT_TRUE(wait([&] { return pod()["status"]["phase"].as_string() == "Succeeded"; }));
+  const auto read = [&](cluster::LogOptions wanted) {
+    const auto sink = std::make_shared<TextSink>();
+    std::string error;
+    auto own = streams.logs(where, wanted, sink, [&](Result<void> result) {
+      if (!result.ok()) error = result.error().message;
+    });
+    return sink->text + error;
+  };
+  EXPECT_EQ(read({.tail_lines = 2}), "line 5\nlast\n");
+  EXPECT_EQ(read({.limit_bytes = 8}), "line 1\nl");
+  EXPECT_EQ(read({.stream = "Stderr"}), "last\n");
+  EXPECT_TRUE(read({.timestamps = true}).ends_with("Z last\n"));
+  EXPECT_EQ(read({.since = loop_.now() + Duration::seconds(60)}), "");
+  EXPECT_EQ(read({.previous = true}), "previous terminated container \"c\" in pod \"p\" not found");
+}
+
+TEST_F(CrunPods, PortsAreForwardedIntoThePodsNamespace) {
+  create(kWeb);
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  NodePodStreams streams(loop_, *sockets_, *cluster_, *host_);
+  const cluster::PodContainer where{"default", "p", pod()["metadata"]["uid"].str(), "web", "n1"};
+  const auto out = std::make_shared<TextSink>();
+  auto session = streams.port_forward(where, 80, out, [](Result<void>) {});
+  session->input("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  ASSERT_TRUE(wait([&] { return out->text.find("standIn") != std::string::npos; })) << out->text;
+  EXPECT_TRUE(out->text.starts_with("HTTP/1.1 200 OK"));
+  std::string error;
+  session = streams.port_forward(where, 81, out, [&](Result<void> result) {
+    if (!result.ok()) error = result.error().message;
+  });
+  ASSERT_TRUE(wait([&] { return !error.empty(); }));
+  EXPECT_NE(error.find("failed to connect to localhost:81 inside namespace"), std::string::npos);
+}
+
+// The same node without its privileges.
+class ProcessPods : public CrunPods {
+ protected:
+  std::unique_ptr<CrunDriver> make_driver(const LinuxDriverOptions& options) override {
+    return std::make_unique<ProcessDriver>(loop_, *sockets_, *processes_, no_network_, options);
+  }
+  NoNetwork no_network_;
+};
+
+TEST_F(ProcessPods, StandInsRunAsPlainProcesses) {
+  create(R"({"containers": [{"name": "web", "image": "web:1", "ports": [{"containerPort": 18080}],
+    "readinessProbe": {"httpGet": {"port": 18080}, "periodSeconds": 1}}]})");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  EXPECT_TRUE(pod()["status"]["podIP"].as_string().starts_with("127.64."));
+  EXPECT_TRUE(container()["containerID"].as_string().starts_with("process://"));
+  EXPECT_EQ(host_->samples().size(), 1u);
+  create(R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
+             "args": ["echo $A; exit 7"], "env": [{"name": "A", "value": "b"}]}]})",
+         "job");
+  ASSERT_TRUE(wait([&] { return pod("job")["status"]["phase"].as_string() == "Failed"; }));
+  EXPECT_EQ(
+      pod("job")["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"].as_int(), 7);
 }
 
 }  // namespace
