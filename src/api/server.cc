@@ -122,6 +122,7 @@ Server::Server(ServerParts parts) : state_(std::make_shared<State>(std::move(par
 
 Server::~Server() {
   // Connections end while everything that their handlers refer to still stands.
+  state_->sessions->clear();
   state_->http.reset();
 }
 
@@ -150,6 +151,7 @@ void Server::replace_tls(std::shared_ptr<const TlsContext> context) {
 void Server::stop(Duration limit, std::function<void()> done) {
   state_->stopping = true;
   end_watches(*state_->watches);
+  state_->sessions->clear();
   state_->http->stop(limit, std::move(done));
 }
 

@@ -74,8 +74,9 @@ class Server {
   // One request without a network, for tests.
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);
 
+  struct State;  // internal to the server
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "api/discovery.h"
 #include "api/encode.h"
+#include "api/remote_session.h"
 #include "api/request_info.h"
 #include "api/server.h"
 #include "api/server_metrics.h"
@@ -49,6 +50,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   std::int64_t computed_generation = 0;
   std::string public_address;
   std::shared_ptr<WatchSwitch> watches = make_watch_switch();
+  std::shared_ptr<SessionKeeper> sessions = std::make_shared<SessionKeeper>();
   ServerMetrics metrics;
   Documents documents;
   bool stopping = false;
