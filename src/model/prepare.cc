@@ -198,6 +198,25 @@ void prepare_daemon_set(Value& set) {
   set.edit("metadata").edit("annotations").set("deprecated.daemonset.template.generation", "1");
 }
 
+// The generation of the template lives on in an annotation, which no client can set.
+void prepare_daemon_set_update(Value& set, const Value& old) {
+  constexpr const char* key = "deprecated.daemonset.template.generation";
+  auto generation = parse_int(old["metadata"]["annotations"][key].as_string()).value_or(1);
+  if (!(set["spec"]["template"] == old["spec"]["template"])) ++generation;
+  set.edit("metadata").edit("annotations").set(key, std::to_string(generation));
+}
+
+void prepare_node(Value& node) {
+  if (!node["spec"].is_object()) return;
+  Value& spec = node.edit("spec");
+  spec.erase("configSource");
+  const std::string range = spec["podCIDR"].str();
+  if (!range.empty() && spec["podCIDRs"].empty()) spec.set("podCIDRs", Value::array({range}));
+  if (!range.empty() && spec["podCIDRs"][0].as_string() != range)
+    spec.set("podCIDRs", Value::array({range}));
+  if (range.empty() && !spec["podCIDRs"].empty()) spec.set("podCIDR", spec["podCIDRs"][0]);
+}
+
 void prepare_slice(Value& slice) {
   for (std::size_t i = 0; i < slice["endpoints"].size(); ++i)
     slice.edit("endpoints").edit(i).erase("deprecatedTopology");
@@ -222,14 +241,94 @@ void prepare_service(Value& service) {
   if (!first.empty() && spec["clusterIPs"].empty()) spec.set("clusterIPs", Value::array({first}));
 }
 
+bool has_cluster_address(const Value& spec) {
+  return spec["type"].as_string() != "ExternalName";
+}
+bool has_node_ports(const Value& spec) {
+  return spec["type"].as_string() == "NodePort" || spec["type"].as_string() == "LoadBalancer";
+}
+bool has_health_port(const Value& spec) {
+  return spec["type"].as_string() == "LoadBalancer" &&
+         spec["externalTrafficPolicy"].as_string() == "Local";
+}
+bool is_external(const Value& spec) {
+  return has_node_ports(spec) ||
+         (spec["type"].as_string() == "ClusterIP" && !spec["externalIPs"].empty());
+}
+
+// What the server allocated need not be repeated by the client.
+void keep_allocated(Value& spec, const Value& before) {
+  if (has_cluster_address(spec) && has_cluster_address(before)) {
+    if (spec["clusterIP"].as_string().empty() && before.has("clusterIP"))
+      spec.set("clusterIP", before["clusterIP"]);
+    if (spec["clusterIPs"].empty() && !before["clusterIPs"].empty())
+      spec.set("clusterIPs", before["clusterIPs"]);
+  }
+  if (has_node_ports(spec) && has_node_ports(before)) {
+    const auto port_of = [](const Value& s, const Value& name) -> std::int64_t {
+      for (const Value& p : s["ports"].elements())
+        if (p["name"] == name) return p["nodePort"].as_int();
+      return 0;
+    };
+    const auto uses = [](const Value& s, std::int64_t port) {
+      const auto& ports = s["ports"].elements();
+      return std::any_of(ports.begin(), ports.end(),
+                         [&](const Value& p) { return p["nodePort"].as_int() == port; });
+    };
+    const Value asked = spec;
+    for (std::size_t i = 0; i < spec["ports"].size(); ++i) {
+      if (spec["ports"][i]["nodePort"].as_int() != 0) continue;
+      const auto port = port_of(before, spec["ports"][i]["name"]);
+      if (port != 0 && !uses(asked, port)) spec.edit("ports").edit(i).set("nodePort", port);
+    }
+  }
+  if (has_health_port(spec) && has_health_port(before) && !spec.has("healthCheckNodePort") &&
+      before.has("healthCheckNodePort"))
+    spec.set("healthCheckNodePort", before["healthCheckNodePort"]);
+}
+
+// A change of type drops what the new type has no use for, if the client left it as it was.
+void drop_for_type(Value& spec, const Value& before) {
+  const auto drop = [&](const char* field) {
+    if (spec[field] == before[field]) spec.erase(field);
+  };
+  if (has_cluster_address(before) && !has_cluster_address(spec)) {
+    const bool same =
+        spec["clusterIP"] == before["clusterIP"] && spec["clusterIPs"] == before["clusterIPs"];
+    if (same) {
+      spec.erase("clusterIP");
+      spec.erase("clusterIPs");
+    }
+    drop("ipFamilies");
+    drop("ipFamilyPolicy");
+  }
+  if (has_node_ports(before) && !has_node_ports(spec))
+    for (std::size_t i = 0; i < spec["ports"].size(); ++i)
+      for (const Value& old : before["ports"].elements())
+        if (spec["ports"][i]["nodePort"].as_int() != 0 &&
+            old["nodePort"] == spec["ports"][i]["nodePort"])
+          spec.edit("ports").edit(i).erase("nodePort");
+  if (has_health_port(before) && !has_health_port(spec)) drop("healthCheckNodePort");
+  const auto is_balancer = [](const Value& s) { return s["type"].as_string() == "LoadBalancer"; };
+  if (is_balancer(before) && !is_balancer(spec)) {
+    drop("allocateLoadBalancerNodePorts");
+    drop("loadBalancerClass");
+  }
+  if (is_external(before) && !is_external(spec)) drop("externalTrafficPolicy");
+}
+
 void prepare_service_update(Value& service, const Value& old) {
   Value& spec = service.edit("spec");
-  const std::string now = spec["clusterIP"].str(), before = old["spec"]["clusterIP"].str();
-  if (now == before || !(spec["clusterIPs"] == old["spec"]["clusterIPs"])) return;
-  if (now.empty())
-    spec.erase("clusterIPs");
-  else
-    spec.set("clusterIPs", Value::array({now}));
+  const Value& before = old["spec"];
+  keep_allocated(spec, before);
+  const std::string now = spec["clusterIP"].str(), first = before["clusterIP"].str();
+  if (now != first && spec["clusterIPs"] == before["clusterIPs"]) {
+    if (now.empty())
+      spec.erase("clusterIPs");
+    else
+      spec.set("clusterIPs", Value::array({now}));
+  }
+  drop_for_type(spec, before);
 }
 
 // Fields whose features are off by default are dropped.
@@ -269,6 +368,7 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
   const std::string name = r.name();
   if (name == "secrets") prepare_secret(object);
   if (name == "services") prepare_service(object);
+  if (name == "nodes") prepare_node(object);
   if (name == "limitranges" && object["metadata"]["name"].as_string().empty())
     object.edit("metadata").set("name", object["metadata"]["uid"]);
   if (name == "pods") prepare_pod(object);
@@ -296,6 +396,11 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
     for (const Value& version : object["spec"]["versions"].elements())
       if (version["storage"].as_bool())
         object.edit("status").set("storedVersions", Value::array({version["name"]}));
+}
+
+// Kinds whose generation is set once and then stays.
+bool keeps_generation(const Resource& r) {
+  return r.name() == "priorityclasses.scheduling.k8s.io";
 }
 
 bool same(const Value& a, const Value& b) {
@@ -358,7 +463,12 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   drop_disabled(resource, object);
   if (resource.name() == "secrets") prepare_secret(object);
   if (resource.name() == "services") prepare_service_update(object, old);
-  if (has_generation(resource) && content_changed(resource, object, old))
+  if (resource.name() == "namespaces") object.set("spec", old["spec"]);
+  if (resource.name() == "endpointslices.discovery.k8s.io") prepare_slice(object);
+  if (resource.name() == "nodes") prepare_node(object);
+  if (resource.name() == "daemonsets.apps") prepare_daemon_set_update(object, old);
+  if (has_generation(resource) && !keeps_generation(resource) &&
+      content_changed(resource, object, old))
     object.edit("metadata").set("generation", old["metadata"]["generation"].as_int() + 1);
 }
 

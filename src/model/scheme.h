@@ -50,7 +50,8 @@ Result<Decoded> decode_value(const Resource& resource, const codec::Value& objec
 // The conditional and static defaults of the original, idempotent.
 void apply_defaults(const Resource& resource, codec::Value& object);
 
-// Rules on metadata and on the kind. `object` is decoded and defaulted.
+// Rules on metadata and on the kind. `object` is decoded, defaulted and prepared, in the version of
+// `resource` (some messages depend on it).
 FieldErrors validate_create(const Resource& resource, const codec::Value& object);
 FieldErrors validate_update(const Resource& resource, const codec::Value& object,
                             const codec::Value& old);

@@ -399,9 +399,9 @@ void check_job_template(const Value& job, const Value& old, FieldErrors& errors)
 void update_job(const Value& job, const Value& old, FieldErrors& errors) {
   const Path metadata("metadata");
   const Value &spec = job["spec"], &before = old["spec"];
-  check_metadata(job["metadata"], true, subdomain_name, metadata, errors);
+  check_kind_metadata(job["metadata"], true, subdomain_name, metadata, errors);
   check_job(job, errors);
-  check_metadata_update(job["metadata"], old["metadata"], metadata, errors);
+  check_kind_metadata_update(job["metadata"], old["metadata"], metadata, errors);
   check_whole_job_spec(spec, errors);
   check_completions(spec, before, errors);
   if (!(spec["selector"] == before["selector"]))

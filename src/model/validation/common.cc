@@ -269,6 +269,31 @@ void check_metadata_update(const Value& now, const Value& before, const Path& pa
   check_managed_fields(path.child("managedFields"), now["managedFields"], errors);
 }
 
+namespace {
+void check_finalizer_names(const Value& metadata, const Path& path, FieldErrors& errors) {
+  const Path list = path.child("finalizers");
+  for (std::size_t i = 0; i < metadata["finalizers"].size(); ++i) {
+    const std::string_view name = metadata["finalizers"][i].as_string();
+    if (name.find('/') == std::string_view::npos &&
+        !is_one_of(name, {"kubernetes", "orphan", "foregroundDeletion"}))
+      errors.invalid(list.index(i), name,
+                     "name is neither a standard finalizer name nor is it fully qualified");
+  }
+}
+}  // namespace
+
+void check_kind_metadata(const Value& metadata, bool namespaced, NameMessages name,
+                         const Path& path, FieldErrors& errors) {
+  check_metadata(metadata, namespaced, name, path, errors);
+  check_finalizer_names(metadata, path, errors);
+}
+
+void check_kind_metadata_update(const Value& now, const Value& before, const Path& path,
+                                FieldErrors& errors) {
+  check_metadata_update(now, before, path, errors);
+  check_finalizer_names(now, path, errors);
+}
+
 void check_quantity_not_negative(const Path& path, const Value& quantity, FieldErrors& errors) {
   if (Quantity::of(quantity).nano() < 0) errors.invalid(path, quantity, kNegative);
 }

@@ -54,6 +54,11 @@ Messages path_segment_name(std::string_view name, bool prefix);
 
 void check_metadata(const Value& metadata, bool namespaced, NameMessages name, const Path& path,
                     FieldErrors& errors);
+// The same with the core group's further rule on finalizers, which nearly all kinds use.
+void check_kind_metadata(const Value& metadata, bool namespaced, NameMessages name,
+                         const Path& path, FieldErrors& errors);
+void check_kind_metadata_update(const Value& now, const Value& before, const Path& path,
+                                FieldErrors& errors);
 void check_metadata_update(const Value& now, const Value& before, const Path& path,
                            FieldErrors& errors);
 

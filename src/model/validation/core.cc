@@ -48,7 +48,7 @@ void check_config_map(const Value& object, FieldErrors& errors) {
 
 void update_config_map(const Value& object, const Value& old, FieldErrors& errors) {
   check_immutable_data(object, old, {"data", "binaryData"}, errors);
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
   check_config_map(object, errors);
 }
 
@@ -109,7 +109,7 @@ void check_secret(const Value& object, FieldErrors& errors) {
 void update_secret(const Value& object, const Value& old, FieldErrors& errors) {
   check_immutable(Path("type"), object["type"], old["type"], errors);
   check_immutable_data(object, old, {"data"}, errors);
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
   check_secret(object, errors);
 }
 
@@ -445,6 +445,11 @@ void check_controller(const Value& object, FieldErrors& errors) {
                      "activeDeadlineSeconds in ReplicationController is not Supported");
 }
 
+void update_limit_range(const Value& object, const Value&, FieldErrors& errors) {
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_limit_range(object, errors);
+}
+
 }  // namespace
 
 std::vector<KindRules> core_rules() {
@@ -461,16 +466,23 @@ std::vector<KindRules> core_rules() {
       {.resource = "namespaces",
        .name = label_name,
        .create = check_namespace,
-       .recheck = Recheck::none},
-      {.resource = "nodes", .create = check_node, .update = update_node, .recheck = Recheck::none},
+       .recheck = Recheck::before},
+      {.resource = "nodes",
+       .create = check_node,
+       .update = update_node,
+       .recheck = Recheck::before},
       {.resource = "resourcequotas",
        .create = check_quota,
        .update = update_quota,
        .status = status_quota},
-      {.resource = "limitranges", .create = check_limit_range, .recheck = Recheck::all},
+      {.resource = "limitranges",
+       .create = check_limit_range,
+       .update = update_limit_range,
+       .recheck = Recheck::custom},
       {.resource = "replicationcontrollers", .create = check_controller},
   };
-  for (const KindRules& r : service_rules()) rules.push_back(r);
+  for (const auto& more : {service_rules(), event_rules()})
+    for (const KindRules& r : more) rules.push_back(r);
   return rules;
 }
 

@@ -234,7 +234,7 @@ void check_ingress(const Value& object, FieldErrors& errors) {
 }
 
 void update_ingress(const Value& object, const Value&, FieldErrors& errors) {
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
   check_ingress_spec(object["spec"], errors);
 }
 
@@ -263,7 +263,7 @@ void check_ingress_class(const Value& object, FieldErrors& errors) {
 void update_ingress_class(const Value& object, const Value& old, FieldErrors& errors) {
   check_immutable(spec_path().child("controller"), object["spec"]["controller"],
                   old["spec"]["controller"], errors);
-  check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   check_ingress_class(object, errors);
 }
 
@@ -336,7 +336,7 @@ void check_slice_endpoint(const Path& path, std::string_view type, const Value& 
   }
 }
 
-void check_slice(const Value& object, FieldErrors& errors) {
+void check_slice_against(const Value& object, const Value& old, FieldErrors& errors) {
   const Path type("addressType");
   const std::string address_type = object["addressType"].str();
   check_one_of(type, object["addressType"], {"IPv4", "IPv6", "FQDN"}, errors);
@@ -358,6 +358,8 @@ void check_slice(const Value& object, FieldErrors& errors) {
     if (!port["appProtocol"].is_null())
       check_qualified_name(at.child("appProtocol"), text_of(port, "appProtocol"), errors);
   }
+  // Endpoints that were kept once may stay as they are.
+  if (!old.is_null() && object["endpoints"] == old["endpoints"]) return;
   if (object["endpoints"].size() > 1000)
     errors.too_many(endpoints, static_cast<std::int64_t>(object["endpoints"].size()), 1000);
   else
@@ -365,9 +367,13 @@ void check_slice(const Value& object, FieldErrors& errors) {
       check_slice_endpoint(endpoints.index(i), address_type, object["endpoints"][i], errors);
 }
 
+void check_slice(const Value& object, FieldErrors& errors) {
+  check_slice_against(object, Value(), errors);
+}
+
 void update_slice(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
-  check_slice(object, errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_slice_against(object, old, errors);
   check_immutable(Path("addressType"), object["addressType"], old["addressType"], errors);
 }
 

@@ -204,7 +204,7 @@ void drop_nulls(Value& value) {
 }
 
 void update_pod(const Value& pod, const Value& old, FieldErrors& errors) {
-  check_metadata(pod["metadata"], true, subdomain_name, metadata_path(), errors);
+  check_kind_metadata(pod["metadata"], true, subdomain_name, metadata_path(), errors);
   check_pod(pod, errors);
   check_annotation_changes(pod["metadata"]["annotations"], old["metadata"]["annotations"], errors);
   check_pod_annotations(metadata_path().child("annotations"), pod["metadata"]["annotations"],

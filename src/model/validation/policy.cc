@@ -208,6 +208,10 @@ void check_budget(const Value& object, FieldErrors& errors) {
                     spec["unhealthyPodEvictionPolicy"], {"AlwaysAllow", "IfHealthyBudget"}, errors);
 }
 
+void update_budget(const Value& object, const Value&, FieldErrors& errors) {
+  check_budget(object, errors);
+}
+
 void status_budget(const Value& object, const Value&, FieldErrors& errors) {
   const Path status("status");
   for (const char* field :
@@ -298,12 +302,12 @@ void check_cluster_role(const Value& object, FieldErrors& errors) {
 template <bool kNamespaced>
 void update_role(const Value& object, const Value& old, FieldErrors& errors) {
   const Path metadata("metadata");
-  check_metadata(object["metadata"], kNamespaced, path_segment_name, metadata, errors);
+  check_kind_metadata(object["metadata"], kNamespaced, path_segment_name, metadata, errors);
   if (kNamespaced)
     check_role(object, errors);
   else
     check_cluster_role(object, errors);
-  check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  check_kind_metadata_update(object["metadata"], old["metadata"], metadata, errors);
 }
 
 void check_subject(const Path& path, const Value& subject, bool namespaced, FieldErrors& errors) {
@@ -348,9 +352,9 @@ void create_binding(const Value& object, FieldErrors& errors) {
 template <bool kNamespaced>
 void update_binding(const Value& object, const Value& old, FieldErrors& errors) {
   const Path metadata("metadata");
-  check_metadata(object["metadata"], kNamespaced, path_segment_name, metadata, errors);
+  check_kind_metadata(object["metadata"], kNamespaced, path_segment_name, metadata, errors);
   check_binding(object, kNamespaced, errors);
-  check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  check_kind_metadata_update(object["metadata"], old["metadata"], metadata, errors);
   if (!(object["roleRef"] == old["roleRef"]))
     errors.invalid_printed(Path("roleRef"),
                            printed_internal("io.k8s.api.rbac.v1.RoleRef", object["roleRef"]),
@@ -416,7 +420,11 @@ std::vector<KindRules> policy_rules() {
       {.resource = "horizontalpodautoscalers.autoscaling",
        .create = check_autoscaler,
        .status = status_autoscaler},
-      {.resource = "poddisruptionbudgets.policy", .create = check_budget, .status = status_budget},
+      {.resource = "poddisruptionbudgets.policy",
+       .create = check_budget,
+       .update = update_budget,
+       .status = status_budget,
+       .recheck = Recheck::custom},
       {.resource = "priorityclasses.scheduling.k8s.io",
        .create = check_priority_class,
        .update = update_priority_class,
@@ -445,7 +453,7 @@ std::vector<KindRules> policy_rules() {
       {.resource = "runtimeclasses.node.k8s.io",
        .create = check_runtime_class,
        .update = update_runtime_class,
-       .recheck = Recheck::none},
+       .recheck = Recheck::before},
   };
 }
 

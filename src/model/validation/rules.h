@@ -11,8 +11,9 @@
 namespace keelson::model {
 
 // What an update checks of the whole object before the update's own rules.
-// `custom`: the update's own rules begin after what the generic registry checks.
-enum class Recheck : std::uint8_t { none, rules, all, custom };
+// `before`: metadata and rules come first, then metadata against the old object, then the update's
+// own rules. `custom`: the update's own rules begin after what the generic registry checks.
+enum class Recheck : std::uint8_t { none, rules, all, before, custom };
 
 struct KindRules {
   std::string_view resource;  // "deployments.apps"
@@ -24,10 +25,12 @@ struct KindRules {
   void (*status)(const codec::Value& object, const codec::Value& old,
                  FieldErrors& errors) = nullptr;
   Recheck recheck = Recheck::rules;
+  bool own_metadata = false;  // creation checks metadata itself, or not at all
 };
 
 std::vector<KindRules> core_rules();
 std::vector<KindRules> service_rules();
+std::vector<KindRules> event_rules();
 std::vector<KindRules> pod_rules();
 std::vector<KindRules> workload_rules();
 std::vector<KindRules> batch_rules();

@@ -249,8 +249,10 @@ void check_volume(const Value& object, FieldErrors& errors) {
 }
 
 void update_volume(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
-  check_volume(object, errors);
+  for (int twice = 0; twice < 2; ++twice) {
+    check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
+    check_volume(object, errors);
+  }
   Value now = object["spec"];
   const Value& before = old["spec"];
   if (before["csi"].is_object() && before["csi"]["controllerExpandSecretRef"].is_null() &&
@@ -286,7 +288,7 @@ void copy_field(Value& to, const Value& from, const char* field) {
 }
 
 void update_claim(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
   check_claim(object, errors);
   constexpr std::string_view beta = "volume.beta.kubernetes.io/storage-class";
   Value now = object["spec"], before = old["spec"];
@@ -471,7 +473,7 @@ void check_csi_node(const Value& object, FieldErrors& errors) {
 }
 
 void update_csi_node(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   check_csi_node(object, errors);
   for (const Value& before : old["spec"]["drivers"].elements())
     for (const Value& now : object["spec"]["drivers"].elements()) {
@@ -528,7 +530,7 @@ void check_attachment(const Value& object, FieldErrors& errors) {
 }
 
 void update_attachment(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   check_attachment(object, errors);
   if (!(object["spec"] == old["spec"]))
     errors.invalid_printed(
@@ -545,7 +547,7 @@ void update_attributes_class(const Value& object, const Value& old, FieldErrors&
   for (const char* field : {"driverName", "parameters"})
     if (!(object[field] == old[field]))
       errors.forbidden(Path(field), "updates to " + std::string(field) + " are forbidden.");
-  check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   check_attributes_class(object, errors);
 }
 
@@ -599,7 +601,7 @@ std::vector<KindRules> storage_rules() {
       {.resource = "storageclasses.storage.k8s.io",
        .create = check_class,
        .update = update_class,
-       .recheck = Recheck::none},
+       .recheck = Recheck::before},
       {.resource = "csidrivers.storage.k8s.io",
        .create = check_csi_driver,
        .update = update_csi_driver},
@@ -610,7 +612,7 @@ std::vector<KindRules> storage_rules() {
       {.resource = "csistoragecapacities.storage.k8s.io",
        .create = check_csi_capacity,
        .update = update_csi_capacity,
-       .recheck = Recheck::none},
+       .recheck = Recheck::before},
       {.resource = "volumeattachments.storage.k8s.io",
        .create = check_attachment,
        .update = update_attachment,

@@ -23,44 +23,62 @@ const std::map<std::string, KindRules, std::less<>>& all_rules() {
 
 const KindRules& rules_of(const Resource& resource) {
   static const KindRules plain;
-  const auto found = all_rules().find(resource.stored_as);
-  return found == all_rules().end() ? plain : found->second;
+  for (const std::string& name : {resource.name(), resource.stored_as})
+    if (const auto found = all_rules().find(name); found != all_rules().end()) return found->second;
+  return plain;
+}
+
+// Rules read the storage version, in which the original's internal form is recognised best.
+Value in_storage_version(const Resource& resource, const Value& object) {
+  if (resource.storage || resource.custom || object.is_null()) return object;
+  static const TypeTable table;
+  const auto storage = table.storage(resource.stored_as);
+  const auto converted = convert(resource, *storage, object);
+  return converted ? *converted : object;
 }
 
 }  // namespace
 
-FieldErrors validate_create(const Resource& resource, const Value& object) {
+FieldErrors validate_create(const Resource& resource, const Value& given) {
   FieldErrors errors;
+  const Value object = in_storage_version(resource, given);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
-  check_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
+  if (rules.recheck != Recheck::custom || !rules.own_metadata)
+    check_kind_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
   if (rules.create != nullptr) rules.create(object, errors);
   if (errors.empty())
     check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   return errors;
 }
 
-FieldErrors validate_update(const Resource& resource, const Value& object, const Value& old) {
+FieldErrors validate_update(const Resource& resource, const Value& given, const Value& before) {
   FieldErrors errors;
+  const Value object = in_storage_version(resource, given);
+  const Value old = in_storage_version(resource, before);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
-  if (rules.recheck == Recheck::custom) {
-    rules.update(object, old, errors);
-    return errors;
-  }
-  check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
-  if (rules.recheck == Recheck::all)
-    check_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
-  if (rules.recheck != Recheck::none && rules.create != nullptr) rules.create(object, errors);
+  const auto recheck = [&](bool with_metadata) {
+    if (with_metadata)
+      check_kind_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
+    if (rules.create != nullptr) rules.create(object, errors);
+  };
+  if (rules.recheck == Recheck::before) recheck(true);
+  if (rules.recheck != Recheck::custom)
+    check_kind_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  if (rules.recheck == Recheck::rules || rules.recheck == Recheck::all)
+    recheck(rules.recheck == Recheck::all);
   if (rules.update != nullptr) rules.update(object, old, errors);
   return errors;
 }
 
-FieldErrors validate_status_update(const Resource& resource, const Value& object,
-                                   const Value& old) {
+FieldErrors validate_status_update(const Resource& resource, const Value& given,
+                                   const Value& before) {
   FieldErrors errors;
+  const Value object = in_storage_version(resource, given);
+  const Value old = in_storage_version(resource, before);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);

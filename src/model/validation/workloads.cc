@@ -377,7 +377,7 @@ void check_revision(const Value& object, FieldErrors& errors) {
 }
 
 void update_revision(const Value& object, const Value& old, FieldErrors& errors) {
-  check_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
+  check_kind_metadata(object["metadata"], true, subdomain_name, Path("metadata"), errors);
   check_revision_number(object, errors);
   check_immutable(Path("data"), object["data"], old["data"], errors);
 }
