@@ -1,4 +1,5 @@
-// The command line: what each command is called, its options and their help. Parses, then calls a function of commands.h.
+// The command line: what each command is called, its options and their help. Parses, then calls a
+// function of commands.h.
 #pragma once
 
 namespace keelson::app {

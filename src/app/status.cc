@@ -72,12 +72,12 @@ Result<void> add_pods(Client& client, Value& status) {
     if (model::controller_of(pod).is_null() && !model::pod_is_ready(pod) &&
         !model::pod_is_finished(pod) && trouble_of_pod(pod).empty())
       note_trouble(status, title("Pod", pod), "starting");
-    for (const Value& container : pod.at("spec.containers").elements()) {
-      const std::string_view by =
-          model::annotation_of(pod, "stand-in.keelson.dev/" + container["name"].str());
-      if (by.empty()) continue;
+    // The node names what really runs in the image's id: "stand-in:builtin:RULE".
+    for (const Value& container : pod.at("status.containerStatuses").elements()) {
+      const std::string id = container["imageID"].str();
+      if (!id.starts_with("stand-in:")) continue;
       auto& entry = stand_ins[container["image"].str()];
-      entry.first = by;
+      entry.first = id.substr(9, id.find(':', 9) - 9);
       ++entry.second;
     }
   }

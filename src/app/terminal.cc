@@ -54,14 +54,16 @@ LiveLines::LiveLines() : terminal_(isatty(STDERR_FILENO) == 1) {
     width_ = size.ws_col;
 }
 
-void LiveLines::show(const std::vector<std::string>& lines) {
+void LiveLines::show(const std::string& stamp, std::vector<std::string> lines) {
+  if (lines.empty()) return;
   if (!terminal_) {
-    for (const std::string& line : lines)
-      if (std::find(shown_.begin(), shown_.end(), line) == shown_.end())
-        std::fprintf(stderr, "%s\n", line.c_str());
+    if (lines == shown_) return;
     shown_ = lines;
+    lines[0] = stamp + lines[0];
+    for (const std::string& line : lines) std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }
+  lines[0] = stamp + lines[0];
   std::string out;
   if (!shown_.empty()) out += "\x1b[" + std::to_string(shown_.size()) + "F";
   for (const std::string& line : lines) {
@@ -71,7 +73,7 @@ void LiveLines::show(const std::vector<std::string>& lines) {
   out += "\x1b[J";
   std::fputs(out.c_str(), stderr);
   std::fflush(stderr);
-  shown_ = lines;
+  shown_ = std::move(lines);
 }
 
 void LiveLines::finish() {

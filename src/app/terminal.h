@@ -18,7 +18,8 @@ class LiveLines {
  public:
   LiveLines();
   ~LiveLines() { finish(); }
-  void show(const std::vector<std::string>& lines);
+  // stamp: put before the first line; its change alone is no news.
+  void show(const std::string& stamp, std::vector<std::string> lines);
   void finish();  // leaves the cursor below what was shown
 
  private:

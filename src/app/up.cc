@@ -58,7 +58,7 @@ std::vector<std::string> apply_all(Client& client, const Manifests& manifests) {
   return problems;
 }
 
-std::vector<std::string> progress_lines(const codec::Value& status, Clock::time_point start) {
+std::vector<std::string> progress_lines(const codec::Value& status) {
   std::size_t well = 0;
   std::vector<std::string> lines;
   for (const codec::Value& w : status["workloads"].elements()) {
@@ -70,11 +70,10 @@ std::vector<std::string> progress_lines(const codec::Value& status, Clock::time_
                     std::to_string(w["ready"].as_int()) + "/" +
                     std::to_string(w["wanted"].as_int()) + " ready, " + w["reason"].str());
   }
-  lines.insert(lines.begin(), stamp(start) + std::to_string(well) + " of " +
-                                  std::to_string(status["workloads"].size()) +
-                                  " workloads ready, " +
-                                  std::to_string(status["pods"]["ready"].as_int()) + " of " +
-                                  std::to_string(status["pods"]["total"].as_int()) + " pods");
+  lines.insert(lines.begin(),
+               std::to_string(well) + " of " + std::to_string(status["workloads"].size()) +
+                   " workloads ready, " + std::to_string(status["pods"]["ready"].as_int()) +
+                   " of " + std::to_string(status["pods"]["total"].as_int()) + " pods");
   if (lines.size() > 15) lines.resize(15);
   return lines;
 }
@@ -87,7 +86,7 @@ Result<codec::Value> wait_until_well(Client& client, const Instance& instance,
   int well = 0;
   while (true) {
     TRY(codec::Value status, collect_status(client, instance));
-    live.show(progress_lines(status, start));
+    live.show(stamp(start), progress_lines(status));
     well = status["well"].as_bool() ? well + 1 : 0;
     if (well >= 2 || seconds_since(start) > options.timeout.to_seconds()) return status;
     poll(nullptr, 0, well > 0 ? 20 : 150);
