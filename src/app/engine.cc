@@ -8,6 +8,7 @@
 #include "api/server.h"
 #include "api/tls.h"
 #include "api/tokens.h"
+#include "app/engine_metrics.h"
 #include "app/engine_nodes.h"
 #include "app/version.h"
 #include "base/text.h"
@@ -46,6 +47,7 @@ struct Engine::Parts {
       : loop(the_loop), options(std::move(the_options)), rng(host::system_seed()) {}
 
   Result<void> open();
+  void make_nodes();
   Result<void> serve();
   void run_controllers();
 
@@ -64,6 +66,7 @@ struct Engine::Parts {
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<cluster::PodNetwork> network;
   std::unique_ptr<EngineNodes> nodes;
+  std::unique_ptr<EngineMetrics> metrics;
   std::string address;
 };
 
@@ -86,6 +89,19 @@ Result<void> Engine::Parts::open() {
   return {};
 }
 
+// Before the API server, which reaches into containers through them.
+void Engine::Parts::make_nodes() {
+  if (const std::string why = EngineNodes::why_not(); !why.empty()) {
+    std::fprintf(stderr, "no pods can run here: %s; the API and the controllers work\n",
+                 why.c_str());
+    return;
+  }
+  network = std::make_unique<node::LoopbackNetwork>();
+  nodes = std::make_unique<EngineNodes>(NodeParts{loop, *sockets, *processes, *cluster, *registry,
+                                                  *network, options.name, options.directory});
+  metrics = std::make_unique<EngineMetrics>(loop, *cluster, nodes->host());
+}
+
 Result<void> Engine::Parts::serve() {
   server = std::make_unique<api::Server>(
       api::ServerParts{.loop = loop,
@@ -97,7 +113,9 @@ Result<void> Engine::Parts::serve() {
                            [this](std::int64_t revision, std::function<void()> call) {
                              store->when_durable({revision}, std::move(call));
                            },
+                       .pod_streams = nodes ? &nodes->streams() : nullptr,
                        .version_text = kKubernetesVersion});
+  if (metrics) server->add_group(metrics->group());
   TRY(auto context, api::TlsContext::make({.certificate_pem = pki.serving.certificate_pem,
                                            .key_pem = pki.serving.key_pem,
                                            .client_ca_pem = pki.ca.certificate_pem}));
@@ -115,14 +133,9 @@ Result<void> Engine::Parts::serve() {
 }
 
 void Engine::Parts::run_controllers() {
-  if (const std::string why = EngineNodes::why_not(); !why.empty()) {
-    std::fprintf(stderr, "no pods can run here: %s; the API and the controllers work\n",
-                 why.c_str());
-  } else {
-    network = std::make_unique<node::LoopbackNetwork>();
-    nodes = std::make_unique<EngineNodes>(NodeParts{loop, *sockets, *processes, *cluster, *registry,
-                                                    *network, options.name, options.directory});
+  if (nodes) {
     nodes->start();
+    metrics->start();
   }
   manager = std::make_unique<runtime::Manager>(loop, *cluster, rng.next());
   manager->on_error(
@@ -131,6 +144,7 @@ void Engine::Parts::run_controllers() {
                      controller.data(), key.namespace_.c_str(), key.name.c_str(), error.c_str());
       });
   control::ControllerNeeds needs;
+  needs.metrics = metrics.get();
   needs.machine.capacity = machine_capacity();
   needs.ca_pem = pki.ca.certificate_pem;
   for (auto& controller : control::all_controllers(needs)) {
@@ -146,14 +160,16 @@ Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Engine::~Engine() {
   // Whoever refers to another part ends before it.
   parts_->manager.reset();
-  parts_->nodes.reset();
   parts_->server.reset();
+  parts_->metrics.reset();
+  parts_->nodes.reset();
   parts_->cluster.reset();
 }
 
 Result<std::unique_ptr<Engine>> Engine::start(host::LinuxLoop& loop, EngineOptions options) {
   auto parts = std::make_unique<Parts>(loop, std::move(options));
   TRY_VOID(parts->open());
+  if (parts->options.controllers) parts->make_nodes();
   TRY_VOID(parts->serve());
   if (parts->options.controllers) parts->run_controllers();
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));

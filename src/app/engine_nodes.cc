@@ -87,6 +87,7 @@ EngineNodes::EngineNodes(const NodeParts& parts) : kubelet_(parts.cluster.as("ku
                                     return request_token(*registry, wanted);
                                   },
                               .images = [this] { return images_->node_images(); }});
+  streams_ = std::make_unique<node::NodePodStreams>(parts.loop, parts.sockets, *kubelet_, *host_);
 }
 
 void EngineNodes::start() {

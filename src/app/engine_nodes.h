@@ -11,6 +11,7 @@
 #include "node/linux/crun_driver.h"
 #include "node/linux/image_store.h"
 #include "node/node_host.h"
+#include "node/pod_streams.h"
 #include "registry/registry.h"
 #include "runtime/embedded_cluster.h"
 
@@ -37,12 +38,14 @@ class EngineNodes {
   void start();
   void stop(std::function<void()> done);
   node::NodeHost& host() { return *host_; }
+  node::NodePodStreams& streams() { return *streams_; }
 
  private:
   std::unique_ptr<cluster::Cluster> kubelet_;
   std::unique_ptr<node::CrunDriver> driver_;
   std::unique_ptr<node::ImageStore> images_;
   std::unique_ptr<node::NodeHost> host_;
+  std::unique_ptr<node::NodePodStreams> streams_;
 };
 
 }  // namespace keelson::app

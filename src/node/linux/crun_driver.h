@@ -25,7 +25,7 @@ namespace keelson::node {
 struct LinuxDriverOptions {
   std::string root;              // the node directory; short: sockets lie in it
   std::string name = "keelson";  // of the engine; parent cgroup
-  std::vector<std::string> hidden = {"/root", "/home"};  // not shown to stand-ins
+  std::vector<std::string> hidden = {"/root", "/home", "/tmp"};  // not shown to stand-ins
   std::function<std::int64_t()> cpu_scale = [] { return std::int64_t{1}; };
   std::function<std::int64_t()> memory_scale = [] { return std::int64_t{1}; };
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "base/text.h"
 #include "codec/json.h"
@@ -132,9 +133,13 @@ Result<std::vector<BindMount>> CrunDriver::mounts_of(const ContainerRequest& req
   std::vector<BindMount> mounts;
   if (request.image.kind != Image::Kind::stored) {
     // The host's files are there for its programs, not for its secrets.
-    for (const std::string& hidden : options_.hidden)
-      if (::access(hidden.c_str(), F_OK) == 0) mounts.push_back({"", hidden, false, true});
-    mounts.push_back({"", disk_.root(), false, true});
+    std::set<std::string> hidden(options_.hidden.begin(), options_.hidden.end());
+    hidden.insert(disk_.root());
+    // The engine's own directory, which holds keys.
+    const std::string parent = disk_.root().substr(0, disk_.root().rfind('/'));
+    if (!parent.empty()) hidden.insert(parent);
+    for (const std::string& path : hidden)
+      if (::access(path.c_str(), F_OK) == 0) mounts.push_back({"", path, false, true});
   }
   if (request.image.kind == Image::Kind::builtin_stand_in)
     mounts.push_back({keeper_.helper(), std::string(kHelperInside), true});

@@ -117,7 +117,7 @@ Value mounts_of(const OciInput& input) {
   for (const BindMount& bind : binds) {
     if (bind.empty_tmpfs)
       mounts.push_back(
-          mount(bind.target, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755", "size=1m"}));
+          mount(bind.target, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=256m"}));
     else
       mounts.push_back(mount(bind.target, "bind", bind.source,
                              {"rbind", "rprivate", bind.read_only ? "ro" : "rw"}));
