@@ -108,7 +108,7 @@ class Writer:
             if go_type.endswith('TypeMeta') and json_name == '': continue
             if json_name == '':
                 alias, inner = self.lookup(go_type.lstrip('*'))
-                yield from self.fields((Writer(alias), inner) if alias != self.alias else inner, schema, int(proto.group(2)) if proto else number, f'{embedded}.{inner}'.lstrip('.'))
+                yield from self.fields((Writer(alias), inner) if alias != self.alias else inner, schema, f'{number or ""}.{proto.group(2)}'.lstrip('.') if proto else number, f'{embedded}.{inner}'.lstrip('.'))
                 continue
             prop = schema.get('properties', {}).get(json_name)
             if prop is None: continue   # not served

@@ -182,35 +182,34 @@ void append_field(std::string& out, const Type& owner, const Field& field, const
   append_value(out, field.number, *field.type, value);
 }
 
-struct Part {
-  int number = 0;
-  std::vector<const Field*> fields;  // several for an embedded message
-  bool embedded = false;
-};
+// How many messages of embedded structs stand around a field, and its number at each level.
+int depth_of(const Field& field) {
+  return field.embedded_number == 0 ? 0 : field.embedded_inner == 0 ? 1 : 2;
+}
+int number_at(const Field& field, int level) {
+  if (level >= depth_of(field)) return field.number;
+  return level == 0 ? field.embedded_number : field.embedded_inner;
+}
 
-std::vector<Part> parts_of(const Type& type) {
-  std::vector<Part> parts;
-  for (const Field& field : type.fields) {
-    if (field.number == 0) continue;
-    if (field.embedded_number == 0) {
-      parts.push_back({field.number, {&field}, false});
+using Order = std::vector<std::uint16_t>;
+
+void append_fields(std::string& out, const Type& type, const Value& value, const Order& order,
+                   std::size_t first, std::size_t last, int level) {
+  for (std::size_t i = first; i < last;) {
+    const Field& field = type.fields[order[i]];
+    if (depth_of(field) == level) {
+      append_field(out, type, field, value);
+      ++i;
       continue;
     }
-    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) {
-      return part.embedded && part.number == field.embedded_number;
-    });
-    if (found != parts.end()) {
-      found->fields.push_back(&field);
-    } else {
-      parts.push_back({field.embedded_number, {&field}, true});
-    }
+    const int number = number_at(field, level);
+    std::size_t end = i;
+    while (end < last && number_at(type.fields[order[end]], level) == number) ++end;
+    std::string message;
+    append_fields(message, type, value, order, i, end, level + 1);
+    append_bytes(out, number, message);
+    i = end;
   }
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const Part& a, const Part& b) { return a.number < b.number; });
-  for (Part& part : parts)
-    std::stable_sort(part.fields.begin(), part.fields.end(),
-                     [](const Field* a, const Field* b) { return a->number < b->number; });
-  return parts;
 }
 
 // ---- reading ----
@@ -424,44 +423,59 @@ Result<void> read_field(const Type& owner, const Field& field, const Item& item,
   return {};
 }
 
-Result<void> read_fields(const Type& type, int embedded, std::string_view bytes, Value& object,
-                         int depth) {
+// `outer` and `inner`: the embedded messages around these bytes; 0: none.
+Result<void> read_fields(const Type& type, int outer, int inner, std::string_view bytes,
+                         Value& object, int depth) {
   if (depth > kDepthMax) return Error{Reason::bad_request, "nested too deep"};
   Reader reader(bytes);
   while (!reader.done()) {
     TRY(const Item item, reader.next());
-    bool inner = false;
+    bool embedded = false;
     for (const Field& field : type.fields) {
       if (field.number == 0) continue;
-      if (field.embedded_number == embedded && field.number == item.number) {
+      if (field.embedded_number == outer && field.embedded_inner == inner &&
+          field.number == item.number) {
         TRY_VOID(read_field(type, field, item, object, depth));
         break;
       }
-      inner = inner || (embedded == 0 && field.embedded_number == item.number);
+      embedded = embedded || (outer == 0 && field.embedded_number == item.number) ||
+                 (outer != 0 && inner == 0 && field.embedded_number == outer &&
+                  field.embedded_inner == item.number);
     }
-    if (inner) TRY_VOID(read_fields(type, item.number, item.bytes, object, depth + 1));
+    if (!embedded) continue;
+    TRY_VOID(read_fields(type, outer == 0 ? item.number : outer, outer == 0 ? 0 : item.number,
+                         item.bytes, object, depth + 1));
   }
   return {};
 }
 
 Result<Value> read_message(const Type& type, std::string_view bytes, int depth) {
   Value object = Value::object();
-  TRY_VOID(read_fields(type, 0, bytes, object, depth));
+  TRY_VOID(read_fields(type, 0, 0, bytes, object, depth));
   return object;
 }
 
 }  // namespace
 
-void append_protobuf(std::string& out, const Type& type, const Value& value) {
-  for (const Part& part : parts_of(type)) {
-    if (!part.embedded) {
-      append_field(out, type, *part.fields.front(), value);
-      continue;
+std::vector<std::uint16_t> protobuf_order(const Type& type) {
+  Order order;
+  for (std::size_t i = 0; i < type.fields.size(); ++i)
+    if (type.fields[i].number != 0) order.push_back(static_cast<std::uint16_t>(i));
+  std::stable_sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
+    for (int level = 0; level < 3; ++level) {
+      const int left = number_at(type.fields[a], level), right = number_at(type.fields[b], level);
+      if (left != right) return left < right;
     }
-    std::string message;
-    for (const Field* field : part.fields) append_field(message, type, *field, value);
-    append_bytes(out, part.number, message);
-  }
+    return false;
+  });
+  return order;
+}
+
+void append_protobuf(std::string& out, const Type& type, const Value& value) {
+  if (!type.wire_order.empty())
+    return append_fields(out, type, value, type.wire_order, 0, type.wire_order.size(), 0);
+  const Order order = protobuf_order(type);
+  append_fields(out, type, value, order, 0, order.size(), 0);
 }
 
 std::string to_protobuf(const Type& type, const Value& value) {

@@ -7,12 +7,16 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "codec/schema.h"
 #include "codec/value.h"
 
 namespace keelson::codec {
+
+// What Type::wire_order keeps, so that it is not found out for every message.
+std::vector<std::uint16_t> protobuf_order(const Type& type);
 
 // The message of a value of this structure; kind and apiVersion are no part of it.
 std::string to_protobuf(const Type& type, const Value& value);

@@ -50,10 +50,12 @@ struct Field : Use {
   bool required = false;  // as in OpenAPI
   bool keep_empty =
       false;  // no omitempty: the zero value is served ("status": {}, "creationTimestamp": null)
-  bool pointer = false;     // optional with a presence of its own: an explicit zero value is kept
-  int embedded_number = 0;  // protobuf: the field stands in the message of this number; 0: directly
+  bool pointer = false;  // optional with a presence of its own: an explicit zero value is kept
+  // Protobuf: the field stands in the message of this number, and within that in the one of the
+  // inner number; 0: directly.
+  int embedded_number = 0, embedded_inner = 0;
   std::string embedded = {};  // Go's name of the struct embedded here, as its messages show it
-  Value default_value = {};  // null: none (conditional defaults are code, see model/)
+  Value default_value = {};   // null: none (conditional defaults are code, see model/)
 };
 
 struct Type {
@@ -65,6 +67,8 @@ struct Type {
   Use element = {};  // of a list or map
   bool preserve_unknown = false;  // x-kubernetes-preserve-unknown-fields, RawExtension
   bool has_kind = false;          // the first two fields are kind and apiVersion, not in protobuf
+  // Places in `fields` as protobuf orders them (protobuf_order); empty: not prepared.
+  std::vector<std::uint16_t> wire_order = {};
   std::vector<std::string> enumeration = {};  // of a string: the values that OpenAPI lists
   // Null if there is no such field.
   const Field* field(std::string_view field_name) const {

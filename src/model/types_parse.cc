@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "codec/protobuf.h"
 
 namespace keelson::model {
 namespace {
@@ -114,6 +115,7 @@ class Reader {
       if (atomic_.contains(type.element.type)) type.element.atomic = true;
       for (Field& f : type.fields)
         if (atomic_.contains(f.type)) f.atomic = true;
+      type.wire_order = codec::protobuf_order(type);
     }
   }
 
@@ -249,7 +251,9 @@ class Reader {
       } else if (take_prefix(flag, "embedded=")) {
         f.embedded = flag;
       } else if (take_prefix(flag, "in=")) {
-        f.embedded_number = number_of(flag);
+        const std::size_t dot = flag.find('.');
+        f.embedded_number = number_of(flag.substr(0, dot));
+        if (dot != std::string_view::npos) f.embedded_inner = number_of(flag.substr(dot + 1));
       } else {
         KEELSON_CHECK(flag == "quoted");
       }
