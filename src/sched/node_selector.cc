@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/formats.h"
 
 namespace keelson::sched {
 namespace {
@@ -20,60 +21,79 @@ constexpr OperatorName kOperators[] = {
     {"Gt", SelectorOperator::greater_than}, {"Lt", SelectorOperator::less_than},
 };
 
-// Empty if the requirement is well formed.
-std::string check(const model::Requirement& requirement) {
-  const std::size_t count = requirement.values.size();
+// As labels.NewRequirement of apimachinery: what is not well formed.
+void check(const model::Requirement& requirement, const std::vector<std::string>& values,
+           const model::Path& path, model::FieldErrors& errors) {
+  const model::Path values_path = path.child("values");
+  const auto whole = [&](std::string_view detail) {
+    errors.invalid(values_path, Value::array(), detail);
+  };
   switch (requirement.op) {
     case SelectorOperator::in:
     case SelectorOperator::not_in:
-      return count > 0 ? "" : "for 'in', 'notin' operators, values set can't be empty";
+      if (values.empty()) whole("for 'in', 'notin' operators, values set can't be empty");
+      break;
     case SelectorOperator::exists:
     case SelectorOperator::does_not_exist:
-      return count == 0 ? "" : "values set must be empty for exists and does not exist";
+      if (!values.empty()) whole("values set must be empty for exists and does not exist");
+      break;
     default:
-      if (count != 1) return "for 'Gt', 'Lt' operators, exactly one value is required";
-      return parse_int(requirement.values[0])
-                 ? ""
-                 : "for 'Gt', 'Lt' operators, the value must be an integer";
+      if (values.size() != 1) whole("for 'Gt', 'Lt' operators, exactly one value is required");
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (!parse_int(values[i]))
+          errors.invalid(values_path.index(i), values[i],
+                         "for 'Gt', 'Lt' operators, the value must be an integer");
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto messages = model::label_value_messages(values[i]);
+    if (messages.empty()) continue;
+    const model::Path value_path = values_path.index(i);
+    errors.invalid(value_path.key(requirement.key), values[i],
+                   join(std::vector<std::string>(messages.begin(), messages.end()), "; "));
   }
 }
 
 }  // namespace
 
-NodeSelectorTerm::NodeSelectorTerm(const Value& term) {
+NodeSelectorTerm::NodeSelectorTerm(const Value& term, const model::Path& path) {
   const auto& expressions = term["matchExpressions"].elements();
   const auto& fields = term["matchFields"].elements();
   empty_ = expressions.empty() && fields.empty();
-  for (const Value& expression : expressions) {
-    model::Requirement requirement;
-    requirement.key = expression["key"].str();
+  model::FieldErrors errors;
+  const model::Path expressions_path = path.child("matchExpressions");
+  for (std::size_t i = 0; i < expressions.size(); ++i) {
+    const Value& expression = expressions[i];
+    const model::Path at = expressions_path.index(i);
     const auto known =
         std::find_if(std::begin(kOperators), std::end(kOperators),
                      [&](const auto& o) { return o.text == expression["operator"].as_string(); });
     if (known == std::end(kOperators)) {
-      error_ = "unknown operator " + quote(expression["operator"].as_string());
+      errors.invalid(at.child("operator"), expression["operator"], "unknown operator");
       continue;
     }
-    requirement.op = known->op;
+    model::Requirement requirement{expression["key"].str(), known->op, {}};
     for (const Value& value : expression["values"].elements())
       requirement.values.push_back(value.str());
+    check(requirement, requirement.values, at, errors);
     std::sort(requirement.values.begin(), requirement.values.end());
-    if (std::string problem = check(requirement); !problem.empty()) error_ = std::move(problem);
     labels_.push_back(std::move(requirement));
   }
-  for (const Value& field : fields) {
-    const std::string_view op = field["operator"].as_string();
+  const model::Path fields_path = path.child("matchFields");
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::string_view op = fields[i]["operator"].as_string();
+    const model::Path at = fields_path.index(i);
     if (op != "In" && op != "NotIn")
-      error_ = "unknown operator " + quote(op);
-    else if (field["values"].size() != 1)
-      error_ = "must have one element";
+      errors.invalid(at.child("operator"), fields[i]["operator"], "unknown operator");
+    else if (fields[i]["values"].size() != 1)
+      errors.invalid(at.child("values"), fields[i]["values"], "must have one element");
     else
-      fields_.push_back({field["key"].str(), field["values"][0].str(), op == "In"});
+      fields_.push_back({fields[i]["key"].str(), fields[i]["values"][0].str(), op == "In"});
   }
+  for (const model::FieldError& error : errors.list()) errors_.push_back(error.text());
 }
 
 bool NodeSelectorTerm::matches(const Value& labels, std::string_view name) const {
-  if (empty_ || !error_.empty()) return false;
+  if (empty_ || !errors_.empty()) return false;
   for (const model::Requirement& requirement : labels_)
     if (!requirement.matches(labels)) return false;
   for (const FieldRule& rule : fields_) {
@@ -85,7 +105,8 @@ bool NodeSelectorTerm::matches(const Value& labels, std::string_view name) const
 }
 
 NodeSelector::NodeSelector(const Value& selector) {
-  for (const Value& term : selector["nodeSelectorTerms"].elements()) terms_.emplace_back(term);
+  for (const Value& term : selector["nodeSelectorTerms"].elements())
+    terms_.emplace_back(term, model::Path::root());
 }
 
 bool NodeSelector::matches(const Value& labels, std::string_view name) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codec/value.h"
+#include "model/field_error.h"
 #include "model/selector.h"
 #include "sched/node_info.h"
 
@@ -15,10 +16,12 @@ namespace keelson::sched {
 // One nodeSelectorTerm.
 class NodeSelectorTerm {
  public:
-  explicit NodeSelectorTerm(const Value& term);
+  // `path` is where the term stands, for the texts of errors.
+  NodeSelectorTerm(const Value& term, const model::Path& path);
   bool matches(const Value& labels, std::string_view name) const;
   bool empty() const { return empty_; }
-  const std::string& error() const { return error_; }
+  // What is malformed; the term then matches nothing.
+  const std::vector<std::string>& errors() const { return errors_; }
 
  private:
   struct FieldRule {
@@ -26,7 +29,7 @@ class NodeSelectorTerm {
     bool equal = true;
   };
   bool empty_ = false;
-  std::string error_;
+  std::vector<std::string> errors_;
   std::vector<model::Requirement> labels_;
   std::vector<FieldRule> fields_;
 };

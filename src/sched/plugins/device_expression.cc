@@ -292,8 +292,11 @@ class Evaluator {
   }
 
   Operand call(const Operand& subject, const std::string& function) {
-    const Operand argument = take(")") ? Operand{false} : either();
-    if (text_[at_ - 1] != ')' && !take(")")) return unsupported("missing )");
+    Operand argument{false};
+    if (!take(")")) {
+      argument = either();
+      if (!take(")")) return unsupported("missing )");
+    }
     if (subject.failed()) return subject;
     if (argument.failed()) return argument;
     if (std::holds_alternative<Quantity>(subject.value)) {

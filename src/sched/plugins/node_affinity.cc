@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/text.h"
 #include "sched/node_selector.h"
 
 namespace keelson::sched {
@@ -81,12 +82,17 @@ Status NodeAffinity::pre_score(const Cycle& cycle, std::span<const NodeInfo* con
           .spec()["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
   if (preferred.is_null()) return Status::skip();
   auto parsed = std::make_shared<Preferred>();
-  for (const Value& entry : preferred.elements()) {
-    NodeSelectorTerm term(entry["preference"]);
-    if (entry["weight"].as_int() == 0 || term.empty()) continue;
-    if (!term.error().empty()) return Status::error(term.error());
-    parsed->terms.push_back({std::move(term), entry["weight"].as_int()});
+  std::vector<std::string> errors;
+  const model::Path root = model::Path::root();
+  for (std::size_t i = 0; i < preferred.size(); ++i) {
+    const std::int64_t weight = preferred[i]["weight"].as_int();
+    NodeSelectorTerm term(preferred[i]["preference"], root.index(i));
+    if (weight == 0 || term.empty()) continue;
+    errors.insert(errors.end(), term.errors().begin(), term.errors().end());
+    parsed->terms.push_back({std::move(term), weight});
   }
+  if (errors.size() == 1) return Status::error(errors[0]);
+  if (!errors.empty()) return Status::error("[" + join(errors, ", ") + "]");
   state = std::move(parsed);
   return {};
 }
