@@ -19,6 +19,7 @@
 #include "registry/registry.h"
 #include "runtime/embedded_cluster.h"
 #include "runtime/identity.h"
+#include "runtime/kind_follower.h"
 #include "runtime/manager.h"
 #include "store/store.h"
 
@@ -64,6 +65,7 @@ struct Engine::Parts {
   std::unique_ptr<runtime::EmbeddedCluster> cluster;
   std::unique_ptr<api::Server> server;
   std::unique_ptr<runtime::Manager> manager;
+  std::unique_ptr<runtime::KindFollower> kinds;
   std::unique_ptr<cluster::PodNetwork> network;
   std::unique_ptr<EngineNodes> nodes;
   std::unique_ptr<EngineMetrics> metrics;
@@ -153,12 +155,23 @@ void Engine::Parts::run_controllers() {
         std::find(options.only.begin(), options.only.end(), name) != options.only.end())
       manager->add(std::move(controller));
   }
+  kinds = std::make_unique<runtime::KindFollower>(
+      loop, *cluster, *manager, [this] { return registry->served_generation(); },
+      [this] {
+        auto all = control::controllers_of_all_kinds(registry->types());
+        std::erase_if(all, [this](const auto& controller) {
+          return !options.only.empty() && std::find(options.only.begin(), options.only.end(),
+                                                    controller->name()) == options.only.end();
+        });
+        return all;
+      });
 }
 
 Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Engine::~Engine() {
   // Whoever refers to another part ends before it.
+  parts_->kinds.reset();
   parts_->manager.reset();
   parts_->server.reset();
   parts_->metrics.reset();
@@ -184,6 +197,7 @@ std::string Engine::kubeconfig(const std::string& context) const {
 }
 
 void Engine::stop(std::function<void()> done) {
+  parts_->kinds.reset();
   parts_->manager.reset();
   const auto stop_server = [this, done = std::move(done)] {
     parts_->server->stop(Duration::seconds(5), done);

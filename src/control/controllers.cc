@@ -8,6 +8,7 @@
 #include "control/endpointslice/endpointslice.h"
 #include "control/gc/gc.h"
 #include "control/namespace/namespace.h"
+#include "control/protection/protection.h"
 #include "control/replicaset/replicaset.h"
 #include "control/serviceaccount/serviceaccount.h"
 #include "control/statefulset/statefulset.h"
@@ -25,21 +26,19 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
   all.push_back(std::make_unique<ClusterRoleAggregation>());
+  all.push_back(std::make_unique<ClaimProtection>());
+  all.push_back(std::make_unique<VolumeProtection>());
   all.push_back(std::make_unique<sched::Scheduler>());
   all.push_back(std::make_unique<EndpointSliceController>());
   if (needs.metrics != nullptr) all.push_back(std::make_unique<HpaController>(*needs.metrics));
-  if (needs.types != nullptr)
-    for (auto& controller : controllers_of_all_kinds(*needs.types))
-      all.push_back(std::move(controller));
   return all;
 }
 
 std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
     const model::TypeTable& types) {
   std::vector<std::unique_ptr<cluster::Controller>> all;
-  const std::vector<ObjectKind> kinds = object_kinds(types);
-  all.push_back(std::make_unique<NamespaceController>(kinds));
-  all.push_back(std::make_unique<GarbageCollector>(kinds));
+  all.push_back(std::make_unique<NamespaceController>(object_kinds(types)));
+  all.push_back(std::make_unique<GarbageCollector>(object_kinds(types)));
   return all;
 }
 

@@ -17,12 +17,10 @@ struct ControllerNeeds {
   MetricsSource* metrics = nullptr;  // outlives the controllers
   LocalMachine machine;              // what the node "local" offers; null capacity: there is none
   std::string ca_pem;                // published to every namespace as kube-root-ca.crt; empty: not published
-  // Read once; null: neither garbage collection nor deletion of namespaces.
-  const model::TypeTable* types = nullptr;
 };
 
 // Those that walk objects of every kind (garbage, namespaces), for the kinds of this table. When
-// definitions of custom resources come or go, they are to be replaced by new ones of these.
+// definitions of custom resources come or go, they are to be replaced (runtime/kind_follower.h).
 std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
     const model::TypeTable& types);
 

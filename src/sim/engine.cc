@@ -84,8 +84,10 @@ Result<std::unique_ptr<World::Engine>> World::Engine::start(World& world, host::
   e.manager = std::make_unique<runtime::Manager>(loop, *e.cluster, e.rng.next());
   control::ControllerNeeds needs;
   needs.metrics = e.usage.get();
-  needs.types = &e.registry->types();
   for (auto& controller : control::all_controllers(needs)) e.manager->add(std::move(controller));
+  e.kinds = std::make_unique<runtime::KindFollower>(
+      loop, *e.cluster, *e.manager, [&e] { return e.registry->served_generation(); },
+      [&e] { return control::controllers_of_all_kinds(e.registry->types()); });
   if (world.on_change) {
     auto log = e.store->subscribe(
         "", e.store->revision(), store::Store::Delivery::at_once,
@@ -99,6 +101,7 @@ Result<std::unique_ptr<World::Engine>> World::Engine::start(World& world, host::
 
 World::Engine::~Engine() {
   log.reset();
+  kinds.reset();
   manager.reset();
   host = nullptr;
 }

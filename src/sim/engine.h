@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "control/autoscale/metrics_source.h"
+#include "runtime/kind_follower.h"
 #include "sim/world.h"
 
 namespace keelson::sim {
@@ -87,6 +88,7 @@ struct World::Engine {
   std::unique_ptr<node::NodeHost> nodes;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<runtime::Manager> manager;
+  std::unique_ptr<runtime::KindFollower> kinds;
   std::shared_ptr<store::Subscription> log;
 };
 

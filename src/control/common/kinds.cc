@@ -13,7 +13,6 @@ std::vector<ObjectKind> object_kinds(const model::TypeTable& types) {
       continue;
     // One object may be served under two names ("events" in two groups): the stored one counts.
     if (!resource->stored_as.empty() && resource->stored_as != resource->name()) continue;
-    if (resource->plural == "events") continue;
     kinds[resource->name()] = {resource->name(), resource->group, resource->kind,
                                resource->namespaced};
   }

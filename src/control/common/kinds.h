@@ -15,9 +15,10 @@ struct ObjectKind {
   std::string resource;  // "deployments.apps"
   std::string group, kind;
   bool namespaced = false;
+  bool is_event() const { return kind == "Event"; }
 };
 
-// Ordered by resource. Events are left out: they own nothing and nobody waits for them.
+// Ordered by resource.
 std::vector<ObjectKind> object_kinds(const model::TypeTable& types);
 
 }  // namespace keelson::control

@@ -94,10 +94,12 @@ std::vector<cluster::Key> GarbageCollector::keys(const cluster::View& view, cons
 
 std::vector<cluster::Watch> GarbageCollector::watches() const {
   std::vector<cluster::Watch> all;
-  for (const ObjectKind& kind : kinds_)
+  for (const ObjectKind& kind : kinds_) {
+    if (kind.is_event()) continue;  // they own nothing and belong to nobody
     all.push_back({kind.resource,
                    [this, kind](const cluster::View& view, const Value& before,
                                 const Value& after) { return keys(view, kind, before, after); }});
+  }
   return all;
 }
 

@@ -14,7 +14,7 @@ std::vector<cluster::Watch> NamespaceController::watches() const {
                    return keys;
                  }});
   for (const ObjectKind& kind : kinds_) {
-    if (!kind.namespaced) continue;
+    if (!kind.namespaced || kind.is_event()) continue;
     all.push_back(
         {kind.resource, [](const cluster::View& view, const Value& before, const Value& after) {
            // What is made in a namespace that goes concerns us as much as what leaves it.
