@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "model/meta.h"
+#include "model/selector.h"
 #include "registry/errors.h"
 
 namespace keelson::api {
@@ -93,6 +94,28 @@ Result<void> validate_review(const registry::Request& request, const Value& obje
     causes.push_back(cause_invalid_text("metadata", codec::to_json(metadata), "must be empty"));
   if (causes.empty()) return {};
   return registry::invalid({kReviews, ""}, "", std::move(causes));
+}
+
+// Selectors only narrow what an authorizer may allow; ours ignore them, and say so of broken ones.
+std::string selector_problem(const Value& resource) {
+  static constexpr std::string_view operators[] = {"In", "NotIn", "Exists", "DoesNotExist"};
+  const Value& selector = resource["labelSelector"];
+  bool broken = !selector["rawSelector"].as_string().empty() &&
+                !model::LabelSelector::parse(selector["rawSelector"].as_string()).ok();
+  for (const Value& one : selector["requirements"].elements())
+    broken = broken || std::find(std::begin(operators), std::end(operators),
+                                 one["operator"].as_string()) == std::end(operators);
+  return broken ? "spec.resourceAttributes.labelSelector ignored due to parse error" : "";
+}
+
+// The namespace of a namespaced review is the request's.
+Result<void> take_namespace(const registry::Request& request, Value& object) {
+  const std::string_view given = model::namespace_of(object);
+  if (!given.empty() && given != request.namespace_)
+    return registry::bad_request(
+        "the namespace of the provided object does not match the namespace sent on the request");
+  object.edit("metadata").set("namespace", request.namespace_);
+  return {};
 }
 
 Identity subject_of(const Value& spec) {
@@ -193,12 +216,15 @@ Result<Value> AccessControl::compute(const registry::Request& request, const Val
 }
 
 Result<Value> AccessControl::subject_access_review(const registry::Request& request, Value object) {
+  if (request.resource == "localsubjectaccessreviews") TRY_VOID(take_namespace(request, object));
   TRY_VOID(validate_review(request, object));
   const Value spec = object["spec"];
   const bool self = request.resource == "selfsubjectaccessreviews";
   const Verdict verdict = authorize(self ? request.identity : subject_of(spec), access_of(spec));
   Value status = Value::object({{"allowed", verdict.allowed}});
   if (!verdict.reason.empty()) status.set("reason", verdict.reason);
+  if (const std::string problem = selector_problem(spec["resourceAttributes"]); !problem.empty())
+    status.set("evaluationError", problem);
   object.set("status", std::move(status));
   return object;
 }
@@ -207,16 +233,21 @@ Result<Value> AccessControl::rules_review(const registry::Request& request, Valu
   const std::string ns = object["spec"]["namespace"].str();
   if (ns.empty()) return registry::bad_request("no namespace on request");
   const Authorizer::Rules rules = authorizer_.rules_of(request.identity, ns);
+  std::vector<std::string> errors = rules.errors;
+  if (request.identity.in_group("system:nodes") &&
+      request.identity.user.starts_with("system:node:"))
+    errors.insert(errors.begin(), "node authorizer does not support user rule resolution");
   Value status = Value::object({{"resourceRules", compact(rules.rules, true)},
                                 {"nonResourceRules", compact(rules.rules, false)},
-                                {"incomplete", !rules.errors.empty()}});
-  if (!rules.errors.empty()) status.set("evaluationError", join(rules.errors, ", "));
+                                {"incomplete", !errors.empty()}});
+  if (!errors.empty()) status.set("evaluationError", join(errors, ", "));
   object.set("spec", Value::object());
   object.set("status", std::move(status));
   return object;
 }
 
 Result<Value> AccessControl::token_review(Value object) {
+  if (!model::namespace_of(object).empty()) object.edit("metadata").erase("namespace");
   const std::string token = object["spec"]["token"].str();
   if (token.empty())
     return registry::bad_request("token is required for TokenReview in authentication");
@@ -260,6 +291,16 @@ Result<Value> AccessControl::token_request(const registry::Request& request, Val
   const Value account = registry_->get("serviceaccounts", request.namespace_, request.name);
   if (account.is_null()) return registry::not_found({"", "serviceaccounts"}, request.name);
   const registry::GroupName kind{"authentication.k8s.io", "TokenRequest"};
+  if (const std::string_view given = model::kind_of(object);
+      !given.empty() && given != "TokenRequest") {
+    const std::string version(model::api_version_of(object));
+    return registry::bad_request(std::string(given) + " in version " +
+                                 quote(model::group_version_of(version).version) +
+                                 " cannot be handled as a TokenRequest: no kind " + quote(given) +
+                                 " is registered for version " + quote(version) +
+                                 " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
+  }
+  TRY_VOID(take_namespace(request, object));
   const Value spec = object["spec"];
   std::int64_t seconds = spec["expirationSeconds"].as_int(kTokenSecondsDefault);
   const std::string_view given_name = model::name_of(object);
@@ -300,7 +341,8 @@ Result<Value> AccessControl::token_request(const registry::Request& request, Val
     const Value target =
         registry_->get(bound->resource, bound->kind == "Node" ? "" : request.namespace_, name);
     if (target.is_null()) return registry::not_found({"", bound->resource}, name);
-    if (bound->kind == "Pod" && target["spec"]["serviceAccountName"].as_string() != request.name) {
+    const std::string_view runs_as = target["spec"]["serviceAccountName"].as_string();
+    if (bound->kind == "Pod" && (runs_as.empty() ? "default" : runs_as) != request.name) {
       return registry::bad_request("cannot bind token for serviceaccount " + quote(request.name) +
                                    " to pod running with different serviceaccount name.");
     }

@@ -36,8 +36,9 @@ class AccessControl {
   Result<Identity> identify(const HttpRequest& request) const {
     return authenticator_.authenticate(request);
   }
-  Result<Identity> impersonate(const HttpRequest& request, const Identity& asker) const {
-    return authenticator_.impersonate(request, asker, authorizer_);
+  Result<Identity> impersonate(const HttpRequest& request, const Identity& asker,
+                               const Access& access) const {
+    return authenticator_.impersonate(request, asker, access, authorizer_);
   }
   Verdict authorize(const Identity& identity, const Access& access) const {
     return authorizer_.authorize(identity, access);

@@ -262,6 +262,11 @@ std::vector<Access> impersonations(const Identity& wanted) {
   return questions;
 }
 
+std::string impersonation_mode(std::string_view user) {
+  if (account_of(user)) return "serviceaccount";
+  return user.starts_with("system:node:") ? "arbitrary-node" : "user-info";
+}
+
 Identity asked_identity(const Headers& headers) {
   constexpr std::string_view extra_prefix = "impersonate-extra-";
   Identity wanted;
@@ -290,6 +295,7 @@ Error without_user(const Identity& wanted) {
 }  // namespace
 
 Result<Identity> Authenticator::impersonate(const HttpRequest& request, const Identity& asker,
+                                            const Access& access,
                                             const Authorizer& authorizer) const {
   Identity wanted = asked_identity(request.headers);
   if (wanted.user.empty()) {
@@ -298,8 +304,14 @@ Result<Identity> Authenticator::impersonate(const HttpRequest& request, const Id
   }
   for (const Access& question : impersonations(wanted)) {
     const Verdict verdict = authorizer.authorize(asker, question);
-    if (!verdict.allowed) return forbidden_error(asker, question, verdict.reason);
+    if (verdict.allowed) continue;
+    if (impersonators_.contains(asker.user))
+      return forbidden_error(asker, question, verdict.reason);
+    Access constrained = access;
+    constrained.verb = "impersonate-on:" + impersonation_mode(wanted.user) + ":" + access.verb;
+    return forbidden_error(asker, constrained, verdict.reason);
   }
+  if (impersonators_.size() < kVerifiedMax) impersonators_.insert(asker.user);
   if (const auto account = account_of(wanted.user); account && wanted.groups.empty())
     wanted.groups = account_groups(account->namespace_);
   if (wanted.user == "system:anonymous") {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,10 @@ class Authenticator {
   };
   Result<Reviewed> review(std::string_view token, const std::vector<std::string>& audiences) const;
 
-  // The identity that the request asks to act as; the asker's own if it asks for none.
-  // Error: forbidden, or bad_request.
+  // The identity that the request asks to act as; the asker's own if it asks for none. `access` is
+  // what the request wants to do. Error: forbidden, or bad_request.
   Result<Identity> impersonate(const HttpRequest& request, const Identity& asker,
-                               const Authorizer& authorizer) const;
+                               const Access& access, const Authorizer& authorizer) const;
 
  private:
   std::optional<Identity> by_certificate(const ClientCertificate& certificate) const;
@@ -54,6 +55,9 @@ class Authenticator {
   AuthenticationOptions options_;
   // Signatures that have been verified; checking one costs more than all the rest of a request.
   mutable std::map<std::string, Value, std::less<>> verified_;
+  // Who has impersonated somebody with the plain verb: a later refusal names that verb to them, and
+  // the newer constrained form to others, as in the original.
+  mutable std::set<std::string, std::less<>> impersonators_;
 };
 
 // The user that Kubernetes gives a service account, without groups.

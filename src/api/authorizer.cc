@@ -197,11 +197,6 @@ Verdict Authorizer::authorize(const Identity& identity, const Access& access) co
 
 Authorizer::Rules Authorizer::rules_of(const Identity& identity, std::string_view ns) const {
   Rules rules;
-  if (identity.in_group("system:masters")) {
-    const Value all = Value::array({"*"});
-    rules.rules.push_back(Value::object({{"verbs", all}, {"apiGroups", all}, {"resources", all}}));
-    rules.rules.push_back(Value::object({{"verbs", all}, {"nonResourceURLs", all}}));
-  }
   visit_rules(
       identity, ns,
       [&](const Value& rule, const Binding&) {

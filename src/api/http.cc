@@ -33,6 +33,10 @@ void Headers::add(std::string name, std::string value) {
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
+void Headers::add_first(std::string name, std::string value) {
+  fields_.emplace(fields_.begin(), std::move(name), std::move(value));
+}
+
 void Headers::set(std::string_view name, std::string value) {
   std::erase_if(fields_, [&](const auto& f) { return f.first == name; });
   fields_.emplace_back(std::string(name), std::move(value));

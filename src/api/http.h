@@ -29,6 +29,7 @@ class Headers {
   bool has(std::string_view name) const;
   std::vector<std::string_view> all(std::string_view name) const;
   void add(std::string name, std::string value);
+  void add_first(std::string name, std::string value);
   void set(std::string_view name, std::string value);  // replaces all of that name
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
   // True if a comma-separated field holds this token, in any case.

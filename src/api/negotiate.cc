@@ -141,11 +141,8 @@ Result<Negotiated> negotiate(std::string_view accept, Target target, bool protob
 }
 
 Wire negotiate_error(std::string_view accept) {
-  if (accept.empty() || accept == "application/json") return Wire::json;
-  for (const Clause& clause : parse_accept(accept))
-    for (const Wire wire : kWires)
-      if (names(clause, wire)) return wire;
-  return Wire::json;
+  const auto agreed = negotiate(accept, Target::object);
+  return agreed.ok() ? agreed->wire : Wire::json;
 }
 
 Result<bool> negotiate_aggregated(std::string_view accept) {

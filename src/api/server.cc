@@ -23,7 +23,22 @@ Error method_not_allowed() {
   return error;
 }
 
+namespace {
+
+// Kinds that one should not use any more, said with every answer about them.
+std::string_view deprecation_of(const RequestInfo& info) {
+  if (!info.is_resource || !info.group.empty() || info.version != "v1") return {};
+  if (info.resource == "endpoints")
+    return "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+  if (info.resource == "componentstatuses") return "v1 ComponentStatus is deprecated in v1.19+";
+  return {};
+}
+
+}  // namespace
+
 void Exchange::answer(HttpResponse response) {
+  if (const std::string_view text = deprecation_of(info); served && !text.empty())
+    response.headers.add_first("warning", warning_header(text));
   if (metrics != nullptr && info.is_resource) {
     const bool long_running = info.verb == "watch" || info.subresource == "exec" ||
                               info.subresource == "attach" || info.subresource == "log" ||
@@ -96,10 +111,10 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
     return exchange->fail(
         {Reason::request_entity_too_large, "Request entity too large: limit is 3145728"});
   }
-  identity = parts.access.impersonate(asked, *identity);
+  const Access access = access_of(exchange->info);
+  identity = parts.access.impersonate(asked, *identity, access);
   if (!identity.ok()) return exchange->fail(identity.error());
   exchange->identity = std::move(identity).value();
-  const Access access = access_of(exchange->info);
   const Verdict verdict = parts.access.authorize(exchange->identity, access);
   if (!verdict.allowed)
     return exchange->fail(forbidden_error(exchange->identity, access, verdict.reason));

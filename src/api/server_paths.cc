@@ -212,6 +212,11 @@ void Server::State::serve_openapi(const ExchangePtr& exchange) {
   current_documents();
   const OpenapiSource source{documents.groups, parts.registry.types()};
   if (path == "v2") {
+    // The original's protobuf form of this document is not served; clients then take JSON.
+    const std::string_view accept = exchange->request.headers.get("accept");
+    if (!accept.empty() && accept.find("application/json") == std::string_view::npos &&
+        accept.find("*/*") == std::string_view::npos)
+      return exchange->answer({406, {}, ""});
     const std::string& text = document("openapi/v2", [&] { return openapi_v2(source); });
     return answer_cached(exchange, text, quote(sha512_hex(text)), "application/json");
   }

@@ -269,6 +269,7 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
       negotiate(exchange->request.headers.get("accept"), target_of(*verb, *resource));
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire;
+  exchange->served = true;
   auto request = request_of(*exchange, *verb, *resource, subresource);
   if (!request.ok()) return exchange->fail(request.error());
   const std::string include = request->form.include_object;

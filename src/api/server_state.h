@@ -29,6 +29,7 @@ struct Exchange {
   Format format;
   Instant started;
   ServerMetrics* metrics = nullptr;
+  bool served = false;  // the request has reached the resource that it names
 
   void answer(HttpResponse response);
   void fail(const Error& error);
