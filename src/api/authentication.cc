@@ -2,6 +2,8 @@
 // bootstrap, apiserver/pkg/endpoints/filters/impersonation.
 #include "api/authentication.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 
 #include "api/request_info.h"
@@ -59,6 +61,23 @@ std::optional<AccountName> account_of(std::string_view user) {
 
 std::vector<std::string> account_groups(std::string_view ns) {
   return {"system:serviceaccounts", "system:serviceaccounts:" + std::string(ns)};
+}
+
+// Groups that a bootstrap token may carry: no token must make itself an administrator.
+bool is_bootstrap_group(std::string_view group) {
+  constexpr std::string_view prefix = "system:bootstrappers:";
+  constexpr std::size_t rest_max = 256;
+  if (!group.starts_with(prefix)) return false;
+  const std::string_view rest = group.substr(prefix.size());
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !rest.empty() && rest.size() <= rest_max && plain(rest.back()) &&
+         std::all_of(rest.begin(), rest.end(),
+                     [&](char c) { return plain(c) || c == ':' || c == '-'; });
+}
+
+// Takes as long for a wrong text as for the right one.
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string secret_text(const Value& secret, std::string_view key) {
@@ -158,7 +177,7 @@ std::optional<Identity> Authenticator::by_bootstrap_token(std::string_view token
   if (secret.is_null() || model::is_deleting(secret) ||
       secret["type"].as_string() != "bootstrap.kubernetes.io/token" ||
       secret_text(secret, "token-id") != id ||
-      secret_text(secret, "token-secret") != token.substr(7) ||
+      !same_secret(secret_text(secret, "token-secret"), token.substr(7)) ||
       secret_text(secret, "usage-bootstrap-authentication") != "true")
     return std::nullopt;
   if (const std::string expiration = secret_text(secret, "expiration"); !expiration.empty()) {
@@ -169,7 +188,10 @@ std::optional<Identity> Authenticator::by_bootstrap_token(std::string_view token
   identity.user = "system:bootstrap:" + id;
   identity.groups = {"system:bootstrappers"};
   if (const std::string extra = secret_text(secret, "auth-extra-groups"); !extra.empty())
-    for (std::string& group : split(extra, ',')) identity.groups.push_back(std::move(group));
+    for (std::string& group : split(extra, ',')) {
+      if (!is_bootstrap_group(group)) return std::nullopt;
+      identity.groups.push_back(std::move(group));
+    }
   return identity;
 }
 

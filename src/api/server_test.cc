@@ -1,0 +1,269 @@
+// The server from request to answer, on a registry and a store in memory: who asks, what is asked,
+// what comes back. No network.
+#include "api/server.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "api/pki.h"
+#include "base/text.h"
+#include "codec/json.h"
+#include "codec/protobuf.h"
+#include "host/linux/linux_host.h"
+#include "host/virtual_files.h"
+#include "model/types.h"
+#include "store/store.h"
+
+namespace keelson::api {
+namespace {
+
+struct Answer {
+  int code = 0;
+  Headers headers;
+  std::string text;
+  std::unique_ptr<Body> body;
+  Value json() const {
+    auto value = codec::parse_json(text);
+    return value.ok() ? *value : Value();
+  }
+};
+
+class RecordingResponder final : public Responder {
+ public:
+  explicit RecordingResponder(std::optional<Answer>& answer) : answer_(answer) {}
+  void respond(HttpResponse response) override {
+    answer_ = Answer{response.code, response.headers, response.text, std::move(response.body)};
+  }
+  void on_cancel(std::function<void()>) override {}
+  std::unique_ptr<host::Stream> upgrade(Headers) override { return nullptr; }
+
+ private:
+  std::optional<Answer>& answer_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    const auto pki = open_pki(files_, {.directory = "/pki"}, loop_.now());
+    KEELSON_CHECK(pki.ok());
+    auto signer = TokenSigner::make(pki->token_key_pem, "https://issuer");
+    KEELSON_CHECK(signer.ok());
+    AuthenticationOptions options;
+    options.static_tokens["admin-token"] = {"root", "", {"system:masters"}, {}};
+    options.static_tokens["bob-token"] = {"bob", "", {}, {}};
+    access_ = std::make_unique<AccessControl>(
+        std::shared_ptr<const TokenSigner>(std::move(*signer)), [this] { return loop_.now(); },
+        rng_, options);
+    registry_ = std::make_unique<registry::Registry>(*store_, access_->environment());
+    KEELSON_CHECK(registry_->start().ok());
+    access_->attach(*registry_);
+    server_ = std::make_unique<Server>(ServerParts{.loop = loop_,
+                                                   .sockets = *sockets_,
+                                                   .registry = *registry_,
+                                                   .access = *access_,
+                                                   .rng = rng_});
+  }
+
+  Answer ask(std::string method, std::string target, std::string body = {},
+             std::string token = "admin-token",
+             std::vector<std::pair<std::string, std::string>> headers = {}) {
+    HttpRequest request;
+    request.method = std::move(method);
+    const std::size_t mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
+    if (!token.empty()) request.headers.add("authorization", "Bearer " + token);
+    for (auto& [name, value] : headers) request.headers.add(name, value);
+    request.body = std::move(body);
+    answer_.reset();
+    server_->handle(std::move(request), std::make_shared<RecordingResponder>(answer_));
+    KEELSON_CHECK(answer_.has_value());
+    return std::move(*answer_);
+  }
+  // Lets what was posted run.
+  void turn() {
+    loop_.post([this] { loop_.post([this] { loop_.stop(); }); });
+    loop_.run();
+  }
+
+  host::LinuxLoop loop_;
+  Prng rng_{7};
+  host::VirtualFiles files_;
+  std::unique_ptr<host::Sockets> sockets_ = host::make_linux_sockets(loop_);
+  std::unique_ptr<store::Store> store_ = store::Store::in_memory(loop_);
+  std::unique_ptr<AccessControl> access_;
+  std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<Server> server_;
+  std::optional<Answer> answer_;
+};
+
+constexpr const char* kConfigMaps = "/api/v1/namespaces/default/configmaps";
+
+TEST_F(ServerTest, CreatesReadsListsAndDeletes) {
+  EXPECT_EQ(ask("POST", kConfigMaps, R"({"metadata":{"name":"a"},"data":{"k":"v"}})").code, 201);
+  const Answer one = ask("GET", std::string(kConfigMaps) + "/a");
+  EXPECT_EQ(one.code, 200);
+  EXPECT_EQ(one.headers.get("content-type"), "application/json");
+  EXPECT_TRUE(one.text.starts_with(R"({"apiVersion":"v1","kind":"ConfigMap",)"));
+  const Value list = ask("GET", kConfigMaps).json();
+  EXPECT_EQ(list["kind"].as_string(), "ConfigMapList");
+  EXPECT_EQ(list["items"][0]["data"]["k"].as_string(), "v");
+  EXPECT_FALSE(list["items"][0].has("kind"));
+  EXPECT_EQ(ask("DELETE", std::string(kConfigMaps) + "/a").json()["status"].as_string(), "Success");
+  const Answer gone = ask("GET", std::string(kConfigMaps) + "/a");
+  EXPECT_EQ(gone.code, 404);
+  EXPECT_EQ(gone.json()["message"].as_string(), "configmaps \"a\" not found");
+}
+
+TEST_F(ServerTest, RefusesByIdentity) {
+  EXPECT_EQ(ask("GET", kConfigMaps, "", "nonsense").code, 401);
+  EXPECT_EQ(ask("GET", kConfigMaps, "", "bob-token").json()["message"].as_string(),
+            "configmaps is forbidden: User \"bob\" cannot list resource \"configmaps\" in API "
+            "group \"\" in the namespace \"default\"");
+  EXPECT_EQ(ask("GET", "/metrics", "", "").json()["message"].as_string(),
+            "forbidden: User \"system:anonymous\" cannot get path \"/metrics\"");
+  EXPECT_EQ(ask("GET", "/livez", "", "").text, "ok");
+}
+
+TEST_F(ServerTest, FollowsRolesAsTheyChange) {
+  const std::string rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/";
+  EXPECT_EQ(ask("POST", rbac + "roles",
+                R"({"metadata":{"name":"r"},"rules":[{"apiGroups":[""],"resources":["configmaps"],)"
+                R"("verbs":["list"]}]})")
+                .code,
+            201);
+  EXPECT_EQ(ask("POST", rbac + "rolebindings",
+                R"({"metadata":{"name":"b"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io",)"
+                R"("kind":"Role","name":"r"},"subjects":[{"kind":"User","name":"bob",)"
+                R"("apiGroup":"rbac.authorization.k8s.io"}]})")
+                .code,
+            201);
+  turn();
+  EXPECT_EQ(ask("GET", kConfigMaps, "", "bob-token").code, 200);
+  EXPECT_EQ(ask("DELETE", rbac + "rolebindings/b").code, 200);
+  turn();
+  EXPECT_EQ(ask("GET", kConfigMaps, "", "bob-token").code, 403);
+}
+
+TEST_F(ServerTest, IssuesTokensThatEndWithTheirAccount) {
+  const std::string accounts = "/api/v1/namespaces/default/serviceaccounts";
+  EXPECT_EQ(ask("POST", accounts, R"({"metadata":{"name":"s"}})").code, 201);
+  const Answer issued = ask("POST", accounts + "/s/token", R"({"spec":{}})");
+  ASSERT_EQ(issued.code, 201) << issued.text;
+  const std::string token = issued.json()["status"]["token"].str();
+  const std::string self = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  EXPECT_EQ(ask("POST", self, "{}", token).json()["status"]["userInfo"]["username"].as_string(),
+            "system:serviceaccount:default:s");
+  EXPECT_EQ(ask("POST", self, "{}", token + "x").code, 401);
+  EXPECT_EQ(ask("DELETE", accounts + "/s").code, 200);
+  EXPECT_EQ(ask("POST", self, "{}", token).code, 401);
+}
+
+TEST_F(ServerTest, BootstrapTokensCannotRaiseThemselves) {
+  const auto secret = [&](const std::string& groups) {
+    return R"({"metadata":{"name":"bootstrap-token-abcdef"},"type":"bootstrap.kubernetes.io/token",)"
+           R"("stringData":{"token-id":"abcdef","token-secret":"0123456789abcdef",)"
+           R"("usage-bootstrap-authentication":"true","auth-extra-groups":")" +
+           groups + "\"}}";
+  };
+  const std::string secrets = "/api/v1/namespaces/kube-system/secrets";
+  const std::string self = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  ASSERT_EQ(ask("POST", secrets, secret("system:bootstrappers:x")).code, 201);
+  EXPECT_EQ(ask("POST", self, "{}", "abcdef.0123456789abcdef").code, 201);
+  EXPECT_EQ(ask("POST", self, "{}", "abcdef.0123456789abcdeg").code, 401);
+  ASSERT_EQ(ask("DELETE", secrets + "/bootstrap-token-abcdef").code, 200);
+  ASSERT_EQ(ask("POST", secrets, secret("system:masters")).code, 201);
+  EXPECT_EQ(ask("POST", self, "{}", "abcdef.0123456789abcdef").code, 401);
+}
+
+TEST_F(ServerTest, WatchesAsFrames) {
+  Answer watch = ask("GET", std::string(kConfigMaps) + "?watch=1&resourceVersion=0");
+  ASSERT_NE(watch.body, nullptr);
+  bool woken = false;
+  watch.body->set_wake([&] { woken = true; });
+  std::string text;
+  EXPECT_EQ(watch.body->read(text, 1000), Body::State::waiting);
+  EXPECT_EQ(text, "");
+  ask("POST", kConfigMaps, R"({"metadata":{"name":"a"}})");
+  turn();
+  EXPECT_TRUE(woken);
+  watch.body->read(text, 1000);
+  EXPECT_TRUE(
+      text.starts_with(R"({"type":"ADDED","object":{"apiVersion":"v1","kind":"ConfigMap")"));
+  EXPECT_TRUE(text.ends_with("}\n"));
+}
+
+TEST_F(ServerTest, SpeaksProtobufBothWays) {
+  const model::TypeTable& types = registry_->types();
+  const auto type = types.find("", "v1", "configmaps")->type;
+  const Value object = *codec::parse_json(R"({"metadata":{"name":"p"},"data":{"k":"v"}})");
+  const std::string body =
+      codec::wrap_protobuf("v1", "ConfigMap", codec::to_protobuf(*type, object));
+  const std::pair<std::string, std::string> sent{"content-type",
+                                                 "application/vnd.kubernetes.protobuf"};
+  const std::pair<std::string, std::string> wanted{"accept", "application/vnd.kubernetes.protobuf"};
+  const Answer made = ask("POST", kConfigMaps, body, "admin-token", {sent, wanted});
+  ASSERT_EQ(made.code, 201) << made.text;
+  const auto envelope = codec::open_protobuf(made.text);
+  ASSERT_TRUE(envelope.ok());
+  EXPECT_EQ(envelope->kind, "ConfigMap");
+  const auto read = codec::from_protobuf(*type, envelope->raw);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ((*read)["data"]["k"].as_string(), "v");
+  const Answer list = ask("GET", kConfigMaps, "", "admin-token", {wanted});
+  EXPECT_EQ(codec::open_protobuf(list.text)->kind, "ConfigMapList");
+  EXPECT_EQ(ask("POST", kConfigMaps, "junk", "admin-token", {sent}).code, 400);
+}
+
+TEST_F(ServerTest, AnswersOddPathsAsTheOriginal) {
+  const std::string missing = "the server could not find the requested resource";
+  for (const char* path :
+       {"/api/v2/pods", "/api/v1/bogus", "/api/v1/pods/x", "/apis/apps/v9/deployments",
+        "/api/v1/namespaces/default/nodes", "/api/v1/namespaces/default/configmaps//a",
+        "/api/v1/namespaces/default/configmaps/a/b/c"}) {
+    const Answer answer = ask("GET", path);
+    EXPECT_EQ(answer.code, 404) << path;
+    EXPECT_EQ(answer.json()["message"].as_string(), missing) << path;
+  }
+  EXPECT_EQ(ask("GET", "/apis/nosuch/v1/x").text, "404 page not found\n");
+  EXPECT_EQ(ask("GET", "/apis/apps/v1/watch").code, 500);
+  EXPECT_EQ(ask("GET", "/api/v1/namespaces/default/configmaps/%").code, 400);
+  EXPECT_EQ(ask("PUT", kConfigMaps, "{}").code, 405);
+  EXPECT_EQ(ask("HEAD", kConfigMaps).code, 405);
+  EXPECT_EQ(ask("GET", std::string(kConfigMaps) + "?limit=x").json()["message"].as_string(),
+            "strconv.ParseInt: parsing \"x\": invalid syntax");
+}
+
+TEST_F(ServerTest, ServesDiscoveryWithTags) {
+  const std::pair<std::string, std::string> aggregated{
+      "accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"};
+  const Answer first = ask("GET", "/apis", "", "admin-token", {aggregated});
+  EXPECT_EQ(first.json()["kind"].as_string(), "APIGroupDiscoveryList");
+  const std::string tag(first.headers.get("etag"));
+  EXPECT_EQ(ask("GET", "/apis", "", "admin-token", {aggregated, {"if-none-match", tag}}).code, 304);
+  const Value index = ask("GET", "/openapi/v3").json();
+  EXPECT_TRUE(index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_string().starts_with(
+      "/openapi/v3/apis/apps/v1?hash="));
+}
+
+TEST_F(ServerTest, ServesComputedGroups) {
+  server_->add_group({"metrics.k8s.io",
+                      "v1beta1",
+                      {{.plural = "nodes",
+                        .singular = "node",
+                        .kind = "NodeMetrics",
+                        .list = [](std::string_view) {
+                          Value node = Value::object();
+                          node.edit("metadata").set("name", "n1");
+                          return std::vector<Value>{node};
+                        }}}});
+  const std::string root = "/apis/metrics.k8s.io/v1beta1";
+  EXPECT_EQ(ask("GET", root + "/nodes").json()["items"].size(), 1U);
+  EXPECT_EQ(ask("GET", root + "/nodes/n1").json()["metadata"]["name"].as_string(), "n1");
+  EXPECT_EQ(ask("GET", root + "/nodes/n2").code, 404);
+  EXPECT_EQ(ask("GET", root).json()["resources"][0]["kind"].as_string(), "NodeMetrics");
+}
+
+}  // namespace
+}  // namespace keelson::api
