@@ -49,5 +49,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"nonsense == 1", "undeclared reference to \"nonsense\""},
         Row{"device.driver == 'gpu.x.io' extra", "unexpected text at \"extra\""}));
 
+TEST(DeviceExpressionLimits, NestingIsBounded) {
+  for (const char c : {'(', '!'}) {
+    const auto result = device_matches(std::string(100'000, c), "x", codec::Value());
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().message, "the expression is nested too deeply");
+  }
+}
+
 }  // namespace
 }  // namespace keelson::sched

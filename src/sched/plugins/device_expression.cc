@@ -18,6 +18,8 @@ namespace {
 using codec::Value;
 using model::Quantity;
 
+constexpr int kDepthMax = 64;
+
 struct Operand;
 using Map = std::map<std::string, Operand>;
 struct Device {};
@@ -72,6 +74,7 @@ class Evaluator {
   Operand run() {
     Operand result = either();
     space();
+    if (too_deep_) return unsupported("the expression is nested too deeply");
     if (at_ != text_.size()) return unsupported("unexpected text at " + quote(text_.substr(at_)));
     return result;
   }
@@ -107,9 +110,17 @@ class Evaluator {
     return {!decisive};
   }
 
+  Operand too_deep() {
+    too_deep_ = true;
+    return unsupported("");
+  }
+  // Every way down leads through here or through unary; both count.
   Operand either() {
+    if (depth_ >= kDepthMax) return too_deep();
+    ++depth_;
     Operand left = both();
     while (take("||")) left = logical(left, both(), true);
+    --depth_;
     return left;
   }
   Operand both() {
@@ -186,7 +197,10 @@ class Evaluator {
 
   Operand unary() {
     if (take("!")) {
+      if (depth_ >= kDepthMax) return too_deep();
+      ++depth_;
       const Operand operand = unary();
+      --depth_;
       if (operand.failed()) return operand;
       const bool* value = std::get_if<bool>(&operand.value);
       return value ? Operand{!*value} : fail("no such overload");
@@ -320,6 +334,8 @@ class Evaluator {
   std::string_view text_, driver_;
   const Value& device_;
   std::size_t at_ = 0;
+  int depth_ = 0;
+  bool too_deep_ = false;
 };
 
 }  // namespace
