@@ -100,6 +100,9 @@ class Driver {
   virtual void probe(const NetworkProbe& probe, std::function<void(ProbeOutcome)> done) = 0;
   virtual std::optional<Usage> usage(const std::string& run_id) = 0;
 
+  // Replaces the model of a built-in stand-in that runs; nothing for anything else.
+  virtual void set_model(const std::string&, const Value&) {}
+
   // For kubectl. The defaults refuse.
   // Where the pod's loopback is; empty: the host's.
   virtual std::string network_namespace(const Value& pod, const Sandbox& sandbox) const;

@@ -6,6 +6,7 @@
 
 #include "base/prng.h"
 #include "model/meta.h"
+#include "node/stand_in_rules.h"
 
 namespace keelson::node {
 namespace {
@@ -67,6 +68,8 @@ void NodeHost::start(std::function<void(Result<void>)> done) {
               if (model::namespace_of(runner->machine().pod()) == model::namespace_of(object))
                 runner->source_changed(resource, model::name_of(object));
           }));
+    watches_.push_back(cluster_.watch("platforms.keelson.dev",
+                                      [this](const Value&, const Value&) { refresh_models(); }));
     orphans_timer_ = cluster_.call_at(cluster_.now() + kOrphanWait, [this] { end_orphans(); });
     done(Result<void>());
   });
@@ -215,7 +218,9 @@ void NodeHost::pod_changed(const Value& before, const Value& after) {
   }
   if (at != runners_.end()) {
     const std::shared_ptr<PodRunner> keep = at->second;
-    return keep->pod_changed(after);
+    keep->pod_changed(after);
+    if (!(model::annotations_of(before) == model::annotations_of(after))) refresh_model(after);
+    return;
   }
   const auto node = nodes_.find(after["spec"]["nodeName"].str());
   if (node != nodes_.end() && node->second.power) begin(after);
@@ -231,6 +236,26 @@ void NodeHost::begin(const Value& pod) {
     recovered_.erase(found);
   }
   runner->begin();
+}
+
+// Models are declared by rules and annotations and may change while their stand-ins run.
+void NodeHost::refresh_models() {
+  for (const auto& [uid, runner] : runners_) refresh_model(runner->machine().pod());
+}
+
+void NodeHost::refresh_model(const Value& pod) {
+  const auto at = runners_.find(std::string(model::uid_of(pod)));
+  if (at == runners_.end()) return;
+  for (const ContainerRun& run : at->second->machine().runs()) {
+    if (!run.running() || !run.image_id.starts_with("stand-in:builtin:")) continue;
+    const auto image = stand_in_for(cluster_.list("platforms.keelson.dev"), run.image);
+    if (!image || image->kind != Image::Kind::builtin_stand_in) continue;
+    Value model = effective_model(pod, image->model);
+    Value& told = models_[run.id];
+    if (told == model) continue;
+    told = model;
+    driver_.set_model(run.id, model);
+  }
 }
 
 void NodeHost::set_power(const std::string& name, bool on) {

@@ -85,6 +85,8 @@ class NodeHost {
   void renew_lease(const std::string& name, const Value& node);
   void report_node(const std::string& name);
   void end_orphans();
+  void refresh_models();
+  void refresh_model(const Value& pod);
 
   cluster::Cluster& cluster_;
   Driver& driver_;
@@ -92,6 +94,7 @@ class NodeHost {
   Options options_;
   std::map<std::string, Node> nodes_;
   std::map<std::string, std::shared_ptr<PodRunner>> runners_;  // by pod uid
+  std::map<std::string, Value> models_;                        // told to stand-ins, by run id
   std::map<std::string, RecoveredPod> recovered_;              // not yet claimed
   std::unique_ptr<NodeContext> orphanage_;                     // of pods whose object is gone
   std::vector<std::shared_ptr<void>> watches_;

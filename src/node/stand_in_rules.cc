@@ -5,6 +5,8 @@
 #include <cctype>
 
 #include "base/text.h"
+#include "codec/json.h"
+#include "model/meta.h"
 #include "model/quantity.h"
 
 namespace keelson::node {
@@ -90,6 +92,15 @@ std::optional<Image> stand_in_for(const std::vector<Value>& platforms, std::stri
     }
   }
   return std::nullopt;
+}
+
+Value effective_model(const Value& pod, const Value& rule_model) {
+  Value model = rule_model.is_object() ? rule_model : Value::object();
+  const std::string_view text = model::annotation_of(pod, kModelAnnotation);
+  if (text.empty()) return model;
+  if (const auto parsed = codec::parse_json(text); parsed.ok())
+    for (const codec::Member& member : parsed->members()) model.set(member.key(), member.value);
+  return model;
 }
 
 std::string stand_in_notice(const Image& image) {

@@ -21,6 +21,11 @@ bool matches_glob(std::string_view pattern, std::string_view text);
 // its full name. A rule stands before an image that is really there: it was declared.
 std::optional<Image> stand_in_for(const std::vector<Value>& platforms, std::string_view image);
 
+// The model of a pod's built-in stand-in: the rule's, with members replaced by those of the pod's
+// annotation keelson.dev/stand-in-model (JSON).
+inline constexpr std::string_view kModelAnnotation = "keelson.dev/stand-in-model";
+Value effective_model(const Value& pod, const Value& rule_model);
+
 // The text of the event StandIn.
 std::string stand_in_notice(const Image& image);
 

@@ -238,6 +238,10 @@ void CrunDriver::start(ContainerRequest request,
 }
 
 void CrunDriver::signal(const std::string& run_id, int signal) {
+  // An image may want another signal than SIGTERM; a pod that declares one has the last word.
+  if (const auto at = runs_.find(run_id); at != runs_.end() && signal == SIGTERM)
+    if (const std::int64_t own = at->second.state["stop_signal"].as_int(); own > 0)
+      signal = static_cast<int>(own);
   keeper_.call(Value::object({{"op", "signal"}, {"run", run_id}, {"signal", signal}}),
                [](Result<Value>) {});
 }
@@ -382,6 +386,14 @@ std::optional<Usage> CrunDriver::usage(const std::string& run_id) {
   const auto at = runs_.find(run_id);
   if (at == runs_.end()) return std::nullopt;
   return cgroups_.usage(at->second.cgroup);
+}
+
+// In place: the file is mounted into the container.
+void CrunDriver::set_model(const std::string& run_id, const Value& model) {
+  const auto at = runs_.find(run_id);
+  if (at == runs_.end() || !at->second.stand_in) return;
+  (void)write_whole(at->second.directory + "/model.json", codec::to_json(model));
+  signal(run_id, SIGHUP);
 }
 
 std::string CrunDriver::network_namespace(const Value& pod, const Sandbox&) const {

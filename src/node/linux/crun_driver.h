@@ -55,6 +55,7 @@ class CrunDriver : public Driver {
             std::function<void(Result<ExecOutcome>)> done) override;
   void probe(const NetworkProbe& probe, std::function<void(ProbeOutcome)> done) override;
   std::optional<Usage> usage(const std::string& run_id) override;
+  void set_model(const std::string& run_id, const Value& model) override;
   std::string network_namespace(const Value& pod, const Sandbox& sandbox) const override;
   std::string log_path(const Value& pod, const ContainerRun& run) const override;
   std::shared_ptr<cluster::Session> exec_session(const std::string& run_id,
@@ -107,6 +108,7 @@ class CrunDriver : public Driver {
   Result<std::vector<BindMount>> mounts_of(const ContainerRequest& request,
                                            const std::string& directory, std::int64_t group) const;
   Value root_mount(const ContainerRequest& request, const std::string& directory) const;
+  static std::string model_text(const ContainerRequest& request);
   std::vector<std::string> stand_in_argv(const ContainerRequest& request) const;
   std::string termination_message(const RunRecord& record, bool failed) const;
   std::string cgroup_of_pod(const std::string& uid) const;

@@ -13,11 +13,13 @@
 #include "node/environment.h"
 #include "node/linux/crun_driver.h"
 #include "node/pod_spec.h"
+#include "node/stand_in_rules.h"
 
 namespace keelson::node {
 namespace {
 
 constexpr std::string_view kHelperInside = "/.keelson/stand-in";
+constexpr std::string_view kModelInside = "/.keelson/model.json";
 constexpr std::int64_t kNobody = 65532;
 
 struct User {
@@ -80,16 +82,10 @@ bool is_http_port(const Value& port) {
 // The stand-in serves every declared TCP port and every port that a probe asks.
 std::vector<std::string> CrunDriver::stand_in_argv(const ContainerRequest& request) const {
   const Value& container = request.container;
-  Value model = request.image.model;
-  const std::string_view override_text =
-      model::annotation_of(request.pod, "keelson.dev/stand-in-model");
-  if (!override_text.empty())
-    if (const auto parsed = codec::parse_json(override_text); parsed.ok())
-      for (const codec::Member& member : parsed->members()) model.set(member.key(), member.value);
   std::vector<std::string> argv = {std::string(kHelperInside),
                                    "stand-in",
-                                   "--model",
-                                   codec::to_json(model.is_object() ? model : Value::object()),
+                                   "--model-file",
+                                   std::string(kModelInside),
                                    "--cpu-scale",
                                    std::to_string(options_.cpu_scale()),
                                    "--memory-scale",
@@ -112,6 +108,10 @@ std::vector<std::string> CrunDriver::stand_in_argv(const ContainerRequest& reque
   for (const auto& [port, http] : ports)
     if (port > 0) argv.insert(argv.end(), {http ? "--port" : "--tcp", std::to_string(port)});
   return argv;
+}
+
+std::string CrunDriver::model_text(const ContainerRequest& request) {
+  return codec::to_json(effective_model(request.pod, request.image.model));
 }
 
 // The root file system: what the image (or the host, for stand-ins) has, below a private layer.
@@ -141,8 +141,10 @@ Result<std::vector<BindMount>> CrunDriver::mounts_of(const ContainerRequest& req
     for (const std::string& path : hidden)
       if (::access(path.c_str(), F_OK) == 0) mounts.push_back({"", path, false, true});
   }
-  if (request.image.kind == Image::Kind::builtin_stand_in)
+  if (request.image.kind == Image::Kind::builtin_stand_in) {
     mounts.push_back({keeper_.helper(), std::string(kHelperInside), true});
+    mounts.push_back({directory + "/model.json", std::string(kModelInside), true});
+  }
   for (const std::string_view name : {"hosts", "resolv.conf", "hostname"})
     mounts.push_back({pod_directory + "/" + std::string(name), "/etc/" + std::string(name)});
   const std::string message = request.container.has("terminationMessagePath")
@@ -207,7 +209,10 @@ Result<CrunDriver::Prepared> CrunDriver::prepare(const ContainerRequest& request
   prepared.user = {user.user, user.group};
 
   ContainerRequest complete = request;
-  if (builtin) complete.argv = stand_in_argv(request);
+  if (builtin) {
+    complete.argv = stand_in_argv(request);
+    TRY_VOID(write_whole(directory + "/model.json", model_text(request)));
+  }
   if (complete.argv.empty()) return Error{Reason::invalid, "no command specified"};
   if (!stored && !request.working_directory.empty() &&
       ::access(request.working_directory.c_str(), F_OK) != 0)
@@ -242,6 +247,7 @@ Result<CrunDriver::Prepared> CrunDriver::prepare(const ContainerRequest& request
                                 {"group", user.group},
                                 {"terminal", record.terminal},
                                 {"stand_in", builtin},
+                                {"stop_signal", request.image.stop_signal},
                                 {"fallback_log", record.fallback_log},
                                 {"started", loop_.now().unix_nanoseconds()}});
   TRY_VOID(write_whole(directory + "/state.json", codec::to_json(record.state), 0600));

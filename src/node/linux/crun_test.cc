@@ -176,6 +176,33 @@ TEST_F(CrunPods, AStandInAnswersEveryKindOfProbe) {
   EXPECT_TRUE(samples[0].stand_in);
 }
 
+TEST_F(CrunPods, ModelsOfStandInsChangeWhileTheyRun) {
+  create(R"({"containers": [{"name": "w", "image": "web:1",
+    "livenessProbe": {"exec": {"command": ["/app/of/the/image"]}, "periodSeconds": 1},
+    "lifecycle": {"postStart": {"exec": {"command": ["/app/of/the/image"]}}}}]})");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const std::string before = id();
+  Value changed = pod();
+  changed.edit("metadata")
+      .edit("annotations")
+      .set("keelson.dev/stand-in-model", R"({"memory": "40Mi"})");
+  cluster_->put_object("pods", changed);
+  ASSERT_TRUE(wait([&] {
+    const auto samples = host_->samples();
+    return !samples.empty() && samples[0].usage.memory > 40 << 20;
+  })) << failure();
+  Value platform = cluster_->get("platforms.keelson.dev", "", "p");
+  platform.edit("spec").edit("standIns").edit(0).edit("builtin").set("latency", "3ms");
+  cluster_->put_object("platforms.keelson.dev", platform);
+  ASSERT_TRUE(wait([&] {
+    const std::string text = log();
+    const std::size_t first = text.find("was replaced");
+    return first != std::string::npos && text.find("was replaced", first + 1) != std::string::npos;
+  })) << failure();
+  EXPECT_EQ(id(), before);
+  EXPECT_EQ(container()["restartCount"].as_int(), 0) << failure();
+}
+
 TEST_F(CrunPods, ExitCodesMessagesAndLogs) {
   create(R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh", "args":
     ["echo out; echo err >&2; printf why > /dev/termination-log; printf part; exit 3"]}]})");

@@ -64,6 +64,8 @@ Result<CrunDriver::Prepared> ProcessDriver::prepare(const ContainerRequest& requ
   if (words.empty()) return Error{Reason::invalid, "no command specified"};
   if (builtin) {
     words[0] = keeper_.helper();
+    words[3] = prepared.directory + "/model.json";
+    TRY_VOID(write_whole(words[3], model_text(request)));
     words.insert(words.end(), {"--address", request.sandbox.address});
   }
   Value argv = Value::array(), environment = Value::array();

@@ -27,6 +27,7 @@
 #include "base/prng.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "node/keeper/run.h"
 #include "node/stand_in/http.h"
 #include "node/stand_in/model.h"
 #include "node/stand_in/stand_in.h"
@@ -51,6 +52,7 @@ struct Options {
   std::string address;
   std::vector<int> http_ports, tcp_ports;
   std::set<std::string> probe_paths;
+  std::string model_file;  // read again on SIGHUP
   codec::Value model;
   std::int64_t cpu_scale = 1, memory_scale = 1;
 };
@@ -84,6 +86,7 @@ class Server {
            static_cast<std::uint64_t>(::getpid()) << 32;
   }
   bool take_model(const codec::Value& value, std::string& error);
+  void reload();
   void hold_memory();
   bool listen(int port, bool echo);
   void watch(int fd, std::uint32_t events, int op);
@@ -133,6 +136,16 @@ bool Server::take_model(const codec::Value& value, std::string& error) {
   options_.model = value;
   hold_memory();
   return true;
+}
+
+// A model that does not parse changes nothing.
+void Server::reload() {
+  const auto model = codec::parse_json(read_file(options_.model_file, 64 * 1024));
+  std::string error = model.ok() ? "" : model.error().message;
+  if (model.ok()) take_model(*model, error);
+  std::printf("stand-in: %s\n",
+              error.empty() ? "the model was replaced" : ("model: " + error).c_str());
+  std::fflush(stdout);
 }
 
 void Server::hold_memory() {
@@ -186,12 +199,14 @@ int Server::run() {
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP}) sigaddset(&set, number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   const std::int64_t wait = model_.start_up.count_nanoseconds();
   const timespec limit{wait / 1'000'000'000, wait % 1'000'000'000};
   // Starting up, it can be told to end.
-  if (wait > 0 && ::sigtimedwait(&set, nullptr, &limit) > 0) return 0;
+  sigset_t ends = set;
+  sigdelset(&ends, SIGHUP);
+  if (wait > 0 && ::sigtimedwait(&ends, nullptr, &limit) > 0) return 0;
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   signals_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   watch(signals_, EPOLLIN, EPOLL_CTL_ADD);
@@ -230,8 +245,9 @@ int Server::timeout(std::int64_t now) const {
 void Server::event(int fd, std::uint32_t events) {
   if (fd == signals_) {
     signalfd_siginfo info{};
-    while (::read(signals_, &info, sizeof info) == sizeof info) {}
-    return begin_drain();
+    while (::read(signals_, &info, sizeof info) == sizeof info)
+      info.ssi_signo == SIGHUP ? reload() : begin_drain();
+    return;
   }
   if (listeners_.contains(fd)) return accept_all(fd);
   const auto at = connections_.find(fd);
@@ -478,6 +494,8 @@ int stand_in_main(int argc, char** argv) {
       options.cpu_scale = std::max<std::int64_t>(1, number);
     else if (name == "--memory-scale")
       options.memory_scale = std::max<std::int64_t>(1, number);
+    else if (name == "--model-file")
+      options.model_file = value;
     else if (name == "--model") {
       auto model = codec::parse_json(value);
       if (!model.ok()) {
@@ -489,6 +507,14 @@ int stand_in_main(int argc, char** argv) {
       std::fprintf(stderr, "unknown option %s\n", argv[i]);
       return 2;
     }
+  }
+  if (!options.model_file.empty()) {
+    auto model = codec::parse_json(read_file(options.model_file, 64 * 1024));
+    if (!model.ok()) {
+      std::fprintf(stderr, "%s: %s\n", options.model_file.c_str(), model.error().message.c_str());
+      return 2;
+    }
+    options.model = std::move(model).value();
   }
   return Server(std::move(options)).run();
 }
