@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "app/golden/normalise.h"
+#include "app/golden/raw_http.h"
+#include "app/golden/webhook_server.h"
 #include "app/golden/wire.h"
+#include "base/text.h"
 #include "codec/json.h"
 
 namespace keelson::app {
@@ -87,6 +90,43 @@ TEST(Wire, ReadsAndWrites) {
   const std::string bytes = write_wire(*fields);
   EXPECT_EQ(codec::to_json(read_wire(bytes)), R"([[1,"text"],[2,[[1,5]]],[3,{"base64":"gA=="}]])");
   EXPECT_EQ(codec::to_json(read_wire("\xff")), R"({"base64":"/w=="})");
+}
+
+TEST(WebhookServer, AnswersByPath) {
+  const auto answer = [](const char* path, std::string_view request) {
+    Value review = json(R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"})");
+    review.set("request", json(request));
+    return json(webhook_answer(path, review).body)["response"];
+  };
+  EXPECT_EQ(answer("/deny", R"({"uid":"u"})"),
+            json(R"({"uid":"u","allowed":false,"status":{"message":"no, said the test"}})"));
+  EXPECT_EQ(answer("/echo", R"({"uid":"u","object":{"b":1,"a":2},"x":true})")["status"]["message"]
+                .as_string(),
+            R"({"object": ["a", "b"], "x": true})");
+  const Value review = json(
+      R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"u",)"
+      R"("desiredAPIVersion":"x.io/v2","objects":[{"apiVersion":"x.io/v1"}]}})");
+  EXPECT_EQ(json(webhook_answer("/convert", review).body)["response"]["convertedObjects"],
+            json(R"([{"apiVersion":"x.io/v2","spec":{"via":"v1->v2"}}])"));
+  EXPECT_EQ(webhook_answer("/404", review).code, 404);
+}
+
+TEST(WebhookServer, ServesOverTls) {
+  const auto server = WebhookServer::start();
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  const auto& variables = (*server)->variables();
+  const Endpoint endpoint{.server = variables.at("webhook"),
+                          .ca_pem = *from_base64(variables.at("webhookCA"))};
+  RawHttp http(endpoint);
+  for (int i = 0; i < 2; ++i) {
+    const auto answer =
+        http.request({.method = "POST",
+                      .path = "/allow?timeout=10s",
+                      .has_body = true,
+                      .body = R"({"kind":"AdmissionReview","request":{"uid":"u"}})"});
+    ASSERT_TRUE(answer.ok()) << answer.error().message;
+    EXPECT_EQ(json(answer->body)["response"], json(R"({"allowed":true,"uid":"u"})"));
+  }
 }
 
 TEST(ApiPlayer, KnowsItsFiles) {

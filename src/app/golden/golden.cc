@@ -14,6 +14,7 @@
 #include "app/golden/hpa_player.h"
 #include "app/golden/player.h"
 #include "app/golden/scheduler_player.h"
+#include "app/golden/webhook_server.h"
 #include "app/golden/workload_player.h"
 #include "app/instance.h"
 #include "app/kubeconfig.h"
@@ -93,7 +94,10 @@ std::vector<PlayResult> play_conversations(const ApiPlayer& player, const Golden
   Result<Endpoint> server =
       options.kubeconfig.empty() ? engine.start() : read_kubeconfig(options.kubeconfig);
   if (!server.ok()) return player.failed(server.error().message);
-  return player.run(*server, kConnections, {});
+  if (!player.needs_webhook()) return player.run(*server, kConnections, {});
+  const auto webhook = WebhookServer::start();
+  if (!webhook.ok()) return player.failed(webhook.error().message);
+  return player.run(*server, kConnections, (*webhook)->variables());
 }
 
 struct Count {
