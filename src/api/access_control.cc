@@ -277,19 +277,10 @@ struct Bound {
 constexpr Bound kBound[] = {
     {"Pod", "pods", "pod"}, {"Secret", "secrets", "secret"}, {"Node", "nodes", "node"}};
 
-Error uid_conflict(std::string_view kind, std::string_view name, std::string_view given,
-                   std::string_view what, std::string_view found) {
-  return registry::conflict({"", kind}, name,
-                            "the UID in the bound object reference (" + std::string(given) +
-                                ") does not match the UID in " + std::string(what) +
-                                std::string(found));
-}
-
 }  // namespace
 
-Result<Value> AccessControl::token_request(const registry::Request& request, Value object) {
-  const Value account = registry_->get("serviceaccounts", request.namespace_, request.name);
-  if (account.is_null()) return registry::not_found({"", "serviceaccounts"}, request.name);
+Result<void> AccessControl::check_token_request(const registry::Request& request,
+                                                const Value& account, const Value& object) const {
   const registry::GroupName kind{"authentication.k8s.io", "TokenRequest"};
   if (const std::string_view given = model::kind_of(object);
       !given.empty() && given != "TokenRequest") {
@@ -300,9 +291,6 @@ Result<Value> AccessControl::token_request(const registry::Request& request, Val
                                  " is registered for version " + quote(version) +
                                  " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
   }
-  TRY_VOID(take_namespace(request, object));
-  const Value spec = object["spec"];
-  std::int64_t seconds = spec["expirationSeconds"].as_int(kTokenSecondsDefault);
   const std::string_view given_name = model::name_of(object);
   if (!given_name.empty() && given_name != request.name)
     return registry::invalid(kind, request.name,
@@ -316,53 +304,70 @@ Result<Value> AccessControl::token_request(const registry::Request& request, Val
                                   ") does not match the UID of the service account (" +
                                   std::string(model::uid_of(account)) + ")");
   }
-  if (seconds < kTokenSecondsMin || seconds > kTokenSecondsMax) {
-    return registry::invalid(
-        kind, "",
-        {registry::cause_invalid("spec.expirationSeconds", Value(seconds),
-                                 seconds < kTokenSecondsMin
-                                     ? "may not specify a duration less than 10 minutes"
-                                     : "may not specify a duration larger than 2^32 seconds")});
+  const std::int64_t seconds = object["spec"]["expirationSeconds"].as_int(kTokenSecondsDefault);
+  if (seconds >= kTokenSecondsMin && seconds <= kTokenSecondsMax) return {};
+  return registry::invalid(
+      kind, "",
+      {registry::cause_invalid("spec.expirationSeconds", Value(seconds),
+                               seconds < kTokenSecondsMin
+                                   ? "may not specify a duration less than 10 minutes"
+                                   : "may not specify a duration larger than 2^32 seconds")});
+}
+
+// Adds the object that the token shall end with to the token's own claims.
+Result<void> AccessControl::bind_token(const registry::Request& request, const Value& reference,
+                                       Value& own) const {
+  const Bound* bound = nullptr;
+  for (const Bound& one : kBound)
+    if (one.kind == reference["kind"].as_string()) bound = &one;
+  const model::GroupVersion gv = model::group_version_of(reference["apiVersion"].as_string());
+  if (bound == nullptr || !gv.group.empty()) {
+    return registry::bad_request("cannot bind token to object of type " + gv.group + "/" +
+                                 gv.version + ", Kind=" + reference["kind"].str());
   }
-  Value own = Value::object({{"namespace", request.namespace_}});
-  own.set("serviceaccount",
-          Value::object({{"name", request.name}, {"uid", model::uid_of(account)}}));
-  if (const Value& reference = spec["boundObjectRef"]; !reference.is_null()) {
-    const Bound* bound = nullptr;
-    for (const Bound& one : kBound)
-      if (one.kind == reference["kind"].as_string()) bound = &one;
-    const model::GroupVersion gv = model::group_version_of(reference["apiVersion"].as_string());
-    if (bound == nullptr || !gv.group.empty()) {
-      return registry::bad_request("cannot bind token to object of type " + gv.group + "/" +
-                                   gv.version + ", Kind=" + reference["kind"].str());
-    }
-    const std::string name = reference["name"].str();
-    if (name.empty()) return registry::bad_request("Name parameter required.");
-    const Value target =
-        registry_->get(bound->resource, bound->kind == "Node" ? "" : request.namespace_, name);
-    if (target.is_null()) return registry::not_found({"", bound->resource}, name);
-    const std::string_view runs_as = target["spec"]["serviceAccountName"].as_string();
-    if (bound->kind == "Pod" && (runs_as.empty() ? "default" : runs_as) != request.name) {
-      return registry::bad_request("cannot bind token for serviceaccount " + quote(request.name) +
-                                   " to pod running with different serviceaccount name.");
-    }
-    const std::string_view uid = reference["uid"].as_string();
-    if (!uid.empty() && uid != model::uid_of(target))
-      return uid_conflict(bound->kind, name, uid,
-                          "record. The object might have been deleted and then recreated", "");
-    own.set(bound->claim, Value::object({{"name", name}, {"uid", model::uid_of(target)}}));
-    if (const std::string_view node = target["spec"]["nodeName"].as_string();
-        bound->kind == "Pod" && !node.empty()) {
-      Value place = Value::object({{"name", node}});
-      const Value machine = registry_->get("nodes", "", node);
-      if (!machine.is_null()) place.set("uid", model::uid_of(machine));
-      own.set("node", std::move(place));
-    }
+  const std::string name = reference["name"].str();
+  if (name.empty()) return registry::bad_request("Name parameter required.");
+  const Value target =
+      registry_->get(bound->resource, bound->kind == "Node" ? "" : request.namespace_, name);
+  if (target.is_null()) return registry::not_found({"", bound->resource}, name);
+  const std::string_view runs_as = target["spec"]["serviceAccountName"].as_string();
+  if (bound->kind == "Pod" && (runs_as.empty() ? "default" : runs_as) != request.name) {
+    return registry::bad_request("cannot bind token for serviceaccount " + quote(request.name) +
+                                 " to pod running with different serviceaccount name.");
   }
+  const std::string_view uid = reference["uid"].as_string();
+  if (!uid.empty() && uid != model::uid_of(target)) {
+    return registry::conflict({"", bound->kind}, name,
+                              "the UID in the bound object reference (" + std::string(uid) +
+                                  ") does not match the UID in record. The object might have "
+                                  "been deleted and then recreated");
+  }
+  own.set(bound->claim, Value::object({{"name", name}, {"uid", model::uid_of(target)}}));
+  const std::string_view node = target["spec"]["nodeName"].as_string();
+  if (bound->kind != "Pod" || node.empty()) return {};
+  Value place = Value::object({{"name", node}});
+  const Value machine = registry_->get("nodes", "", node);
+  if (!machine.is_null()) place.set("uid", model::uid_of(machine));
+  own.set("node", std::move(place));
+  return {};
+}
+
+Result<Value> AccessControl::token_request(const registry::Request& request, Value object) {
+  const Value account = registry_->get("serviceaccounts", request.namespace_, request.name);
+  if (account.is_null()) return registry::not_found({"", "serviceaccounts"}, request.name);
+  TRY_VOID(take_namespace(request, object));
+  TRY_VOID(check_token_request(request, account, object));
+  const Value spec = object["spec"];
+  Value own =
+      Value::object({{"namespace", request.namespace_},
+                     {"serviceaccount",
+                      Value::object({{"name", request.name}, {"uid", model::uid_of(account)}})}});
+  if (!spec["boundObjectRef"].is_null()) TRY_VOID(bind_token(request, spec["boundObjectRef"], own));
   const Instant now = now_();
-  Value audiences = spec["audiences"];
-  if (audiences.empty()) audiences = Value::array({signer_->issuer()});
+  const std::int64_t seconds = spec["expirationSeconds"].as_int(kTokenSecondsDefault);
   const Instant until = now + Duration::seconds(seconds);
+  const Value audiences =
+      spec["audiences"].empty() ? Value::array({signer_->issuer()}) : spec["audiences"];
   const Value claims = Value::object({{"aud", audiences},
                                       {"exp", until.unix_seconds()},
                                       {"iat", now.unix_seconds()},
@@ -371,8 +376,8 @@ Result<Value> AccessControl::token_request(const registry::Request& request, Val
                                       {"kubernetes.io", own},
                                       {"nbf", now.unix_seconds()},
                                       {"sub", account_user(request.namespace_, request.name)}});
-  if (object["apiVersion"].is_null()) object.set("apiVersion", "authentication.k8s.io/v1");
-  if (object["kind"].is_null()) object.set("kind", "TokenRequest");
+  object.set("apiVersion", "authentication.k8s.io/v1");
+  object.set("kind", "TokenRequest");
   Value& metadata = object.edit("metadata");
   metadata.set("name", request.name);
   metadata.set("namespace", request.namespace_);

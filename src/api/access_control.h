@@ -54,6 +54,10 @@ class AccessControl {
   Result<Value> rules_review(const registry::Request& request, Value object);
   Result<Value> token_review(Value object);
   Result<Value> token_request(const registry::Request& request, Value object);
+  Result<void> check_token_request(const registry::Request& request, const Value& account,
+                                   const Value& object) const;
+  Result<void> bind_token(const registry::Request& request, const Value& reference,
+                          Value& own) const;
 
   std::shared_ptr<const TokenSigner> signer_;
   std::function<Instant()> now_;

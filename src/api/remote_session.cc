@@ -1,11 +1,11 @@
 // Channels of exec: 0 stdin, 1 stdout, 2 stderr, 3 error, 4 resize; 255 (v5) closes the channel
-// that its second byte names. Original: apimachinery pkg/util/remotecommand, cri-streaming,
-// client-go tools/portforward.
+// that its second byte names. Original: apimachinery pkg/util/remotecommand, cri-streaming.
 #include "api/remote_session.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "api/outlet.h"
 #include "api/spdy.h"
 #include "api/websocket.h"
 #include "base/text.h"
@@ -45,38 +45,6 @@ std::optional<Size> parse_size(std::string_view text) {
   const auto rows = static_cast<int>((*value)["Height"].as_int());
   if (columns <= 0 || rows <= 0 || columns > 65535 || rows > 65535) return std::nullopt;
   return Size{columns, rows};
-}
-
-// A Sink whose other end may be gone.
-struct Outlet {
-  std::function<void(std::string_view)> write;
-  std::function<void()> close;
-  std::function<std::size_t()> buffered;
-  std::function<void()> drained;  // set by whoever writes
-};
-class OutletSink final : public cluster::Sink {
- public:
-  explicit OutletSink(std::shared_ptr<Outlet> outlet) : outlet_(std::move(outlet)) {}
-  void write(std::string_view bytes) override {
-    if (outlet_->write) outlet_->write(bytes);
-  }
-  void close() override {
-    if (outlet_->close) outlet_->close();
-  }
-  std::size_t buffered() const override { return outlet_->buffered ? outlet_->buffered() : 0; }
-  void on_drained(std::function<void()> call) override { outlet_->drained = std::move(call); }
-
- private:
-  std::shared_ptr<Outlet> outlet_;
-};
-
-void cut(const std::shared_ptr<Outlet>& outlet) {
-  if (outlet) *outlet = {};
-}
-
-void tell_drained(const std::shared_ptr<Outlet>& outlet) {
-  if (!outlet) return;
-  if (const auto call = outlet->drained) call();
 }
 
 // ---- exec over WebSocket channels ----
@@ -334,148 +302,6 @@ class SpdyExec final : public std::enable_shared_from_this<SpdyExec> {
   std::shared_ptr<cluster::Session> session_;
 };
 
-// ---- port-forward over SPDY streams ----
-
-// Streams come in pairs of one request id: "error" and "data".
-class PortForward final : public std::enable_shared_from_this<PortForward> {
- public:
-  PortForward(std::weak_ptr<SessionKeeper> keeper, std::unique_ptr<host::Stream> stream,
-              StartForward start)
-      : keeper_(std::move(keeper)), start_(std::move(start)), spdy_(std::move(stream)) {}
-  ~PortForward() { end(); }
-
-  void run(std::uint64_t id) {
-    id_ = id;
-    const std::weak_ptr<PortForward> weak = weak_from_this();
-    spdy_.start({.on_stream =
-                     [weak](std::uint32_t stream, const SpdySession::StreamHeaders& headers) {
-                       if (const auto self = weak.lock()) self->on_stream(stream, headers);
-                     },
-                 .on_data =
-                     [weak](std::uint32_t stream, std::string_view bytes) {
-                       if (const auto self = weak.lock()) self->on_data(stream, bytes);
-                     },
-                 .on_end =
-                     [weak](std::uint32_t stream) {
-                       if (const auto self = weak.lock()) self->on_stream_end(stream);
-                     },
-                 .on_close =
-                     [weak] {
-                       if (const auto self = weak.lock()) self->end();
-                     },
-                 .on_drained =
-                     [weak] {
-                       const auto self = weak.lock();
-                       if (!self) return;
-                       for (const auto& [request, pair] : self->pairs_) tell_drained(pair.out);
-                     }});
-  }
-
- private:
-  struct Pair {
-    std::uint32_t error = 0, data = 0;
-    int port = 0;
-    std::string early;  // from the client, before the connection was started
-    bool early_end = false;
-    std::shared_ptr<Outlet> out;
-    std::shared_ptr<cluster::Session> session;
-  };
-
-  void on_stream(std::uint32_t id, const SpdySession::StreamHeaders& headers) {
-    const auto text = [&](const char* name) {
-      const auto found = headers.find(name);
-      return found == headers.end() ? std::string() : found->second;
-    };
-    const std::string type = text("streamtype");
-    const auto port = parse_int(text("port"));
-    if ((type != "error" && type != "data") || !port || *port < 1 || *port > 65535)
-      return spdy_.reset(id);
-    Pair& pair = pairs_[text("requestid")];
-    (type == "error" ? pair.error : pair.data) = id;
-    pair.port = static_cast<int>(*port);
-    spdy_.accept(id);
-    if (pair.error != 0 && pair.data != 0) connect(text("requestid"));
-  }
-
-  void connect(const std::string& request) {
-    Pair& pair = pairs_[request];
-    pair.out = std::make_shared<Outlet>();
-    const std::weak_ptr<PortForward> weak = weak_from_this();
-    const std::uint32_t data = pair.data;
-    pair.out->write = [weak, data](std::string_view bytes) {
-      if (const auto self = weak.lock()) self->spdy_.send(data, bytes);
-    };
-    pair.out->close = [weak, data] {
-      if (const auto self = weak.lock()) self->spdy_.end(data);
-    };
-    pair.out->buffered = [weak] {
-      const auto self = weak.lock();
-      return self ? self->spdy_.buffered() : 0;
-    };
-    auto session = start_(pair.port, std::make_shared<OutletSink>(pair.out),
-                          [weak, request](Result<void> done) {
-                            if (const auto self = weak.lock()) self->finish(request, done);
-                          });
-    const auto found = pairs_.find(request);
-    if (found == pairs_.end()) return;  // it failed at once
-    found->second.session = session;
-    if (!session) return;
-    if (!found->second.early.empty()) session->input(std::exchange(found->second.early, {}));
-    if (found->second.early_end) session->end_input();
-  }
-
-  Pair* by_data(std::uint32_t id) {
-    for (auto& [request, pair] : pairs_)
-      if (pair.data == id) return &pair;
-    return nullptr;
-  }
-
-  void on_data(std::uint32_t id, std::string_view bytes) {
-    Pair* pair = by_data(id);
-    if (pair == nullptr) return;
-    if (pair->session) {
-      const std::shared_ptr<cluster::Session> session = pair->session;
-      session->input(bytes);
-    } else if (pair->early.size() + bytes.size() < cluster::Sink::kBufferedMax) {
-      pair->early.append(bytes);
-    }
-  }
-
-  void on_stream_end(std::uint32_t id) {
-    Pair* pair = by_data(id);
-    if (pair == nullptr) return;
-    pair->early_end = true;
-    if (const std::shared_ptr<cluster::Session> session = pair->session) session->end_input();
-  }
-
-  void finish(const std::string& request, const Result<void>& done) {
-    const auto found = pairs_.find(request);
-    if (found == pairs_.end()) return;
-    const auto self = shared_from_this();
-    Pair pair = std::move(found->second);
-    pairs_.erase(found);
-    cut(pair.out);
-    if (!done.ok()) spdy_.send(pair.error, done.error().message);
-    spdy_.end(pair.data);
-    spdy_.end(pair.error);
-  }
-
-  void end() {
-    if (std::exchange(ended_, true)) return;
-    std::map<std::string, Pair> pairs;
-    pairs.swap(pairs_);
-    for (auto& [request, pair] : pairs) cut(pair.out);
-    if (const auto keeper = keeper_.lock()) keeper->remove(id_);
-  }
-
-  std::weak_ptr<SessionKeeper> keeper_;
-  std::uint64_t id_ = 0;
-  StartForward start_;
-  bool ended_ = false;
-  SpdySession spdy_;
-  std::map<std::string, Pair> pairs_;  // by request id
-};
-
 }  // namespace
 
 std::uint64_t SessionKeeper::add(std::shared_ptr<void> session) {
@@ -515,12 +341,6 @@ void run_exec_spdy(const std::shared_ptr<SessionKeeper>& keeper,
                    std::unique_ptr<host::Stream> stream, const std::string& protocol,
                    const cluster::ExecOptions& options, const StartExec& start) {
   auto session = std::make_shared<SpdyExec>(keeper, std::move(stream), protocol, options, start);
-  session->run(keeper->add(session));
-}
-
-void run_port_forward(const std::shared_ptr<SessionKeeper>& keeper,
-                      std::unique_ptr<host::Stream> stream, StartForward start) {
-  auto session = std::make_shared<PortForward>(keeper, std::move(stream), std::move(start));
   session->run(keeper->add(session));
 }
 

@@ -18,6 +18,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -319,6 +320,12 @@ class LinuxListener final : public Listener {
 class LinuxSockets final : public Sockets {
  public:
   explicit LinuxSockets(LinuxLoop& loop) : loop_(loop) { ::signal(SIGPIPE, SIG_IGN); }
+  ~LinuxSockets() override {
+    for (auto& [id, connecting] : connecting_) {
+      connecting.watch.reset();
+      ::close(connecting.fd);
+    }
+  }
 
   using OnAccept = std::function<void(std::unique_ptr<Stream>)>;
   using OnConnect = std::function<void(Result<std::unique_ptr<Stream>>)>;
@@ -400,6 +407,8 @@ class LinuxSockets final : public Sockets {
 
   struct Connecting {
     int fd = -1;
+    std::string what, peer;
+    OnConnect done;
     std::shared_ptr<void> watch;
   };
 
@@ -419,18 +428,19 @@ class LinuxSockets final : public Sockets {
       loop_.post([done, error] { done(error); });
       return;
     }
-    auto connecting = std::make_shared<Connecting>();
-    connecting->fd = fd;
-    connecting->watch = loop_.watch_fd(
-        fd, false, true,
-        [this, connecting, what, peer = text_of(address), done = std::move(done)](bool, bool) {
-          if (!connecting->watch) return;
-          const OnConnect call = done;
-          const std::string text = what, name = peer;
-          const int socket = connecting->fd;
-          connecting->watch.reset();
-          finish_connect(socket, text, name, call);
-        });
+    const std::uint64_t id = ++connecting_made_;
+    Connecting& connecting = connecting_[id];
+    connecting.fd = fd;
+    connecting.what = what;
+    connecting.peer = text_of(address);
+    connecting.done = std::move(done);
+    connecting.watch = loop_.watch_fd(fd, false, true, [this, id](bool, bool) {
+      auto node = connecting_.extract(id);
+      if (node.empty()) return;
+      Connecting ready = std::move(node.mapped());
+      ready.watch.reset();
+      finish_connect(ready.fd, ready.what, ready.peer, ready.done);
+    });
   }
 
   void finish_connect(int fd, const std::string& what, const std::string& peer,
@@ -447,6 +457,8 @@ class LinuxSockets final : public Sockets {
   }
 
   LinuxLoop& loop_;
+  std::map<std::uint64_t, Connecting> connecting_;  // not answered yet
+  std::uint64_t connecting_made_ = 0;
 };
 
 }  // namespace
