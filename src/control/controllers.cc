@@ -8,10 +8,13 @@
 #include "control/endpointslice/endpointslice.h"
 #include "control/gc/gc.h"
 #include "control/namespace/namespace.h"
+#include "control/nodelifecycle/nodelifecycle.h"
+#include "control/podgc/podgc.h"
 #include "control/protection/protection.h"
 #include "control/replicaset/replicaset.h"
 #include "control/serviceaccount/serviceaccount.h"
 #include "control/statefulset/statefulset.h"
+#include "control/tainteviction/tainteviction.h"
 #include "sched/scheduler.h"
 
 namespace keelson::control {
@@ -19,6 +22,8 @@ namespace keelson::control {
 std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const ControllerNeeds& needs) {
   std::vector<std::unique_ptr<cluster::Controller>> all;
   all.push_back(std::make_unique<NodePoolController>(needs.machine));
+  all.push_back(std::make_unique<NodeLifecycleController>());
+  all.push_back(std::make_unique<TaintEvictionController>());
   all.push_back(std::make_unique<DeploymentController>());
   all.push_back(std::make_unique<ReplicaSetController>());
   all.push_back(std::make_unique<StatefulSetController>());
@@ -30,6 +35,7 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<VolumeProtection>());
   all.push_back(std::make_unique<sched::Scheduler>());
   all.push_back(std::make_unique<EndpointSliceController>());
+  all.push_back(std::make_unique<PodGcController>());
   if (needs.metrics != nullptr) all.push_back(std::make_unique<HpaController>(*needs.metrics));
   return all;
 }

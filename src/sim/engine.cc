@@ -17,6 +17,11 @@ std::string run_of(node::NodeHost& nodes, const Value& pod) {
   return {};
 }
 
+// Nobody verifies it: a simulated container does not talk to the API.
+Result<node::Token> simulated_token(const node::TokenRequest& wanted) {
+  return node::Token{"simulated", Instant::max() - Duration::seconds(wanted.expiration_seconds)};
+}
+
 }  // namespace
 
 void World::Usage::sample(Instant now) {
@@ -75,8 +80,8 @@ Result<std::unique_ptr<World::Engine>> World::Engine::start(World& world, host::
       e.rng.next());
   e.kubelet = e.cluster->as("kubelet");
   e.usage = std::make_unique<Usage>(*e.cluster, e.host);
-  e.nodes =
-      std::make_unique<node::NodeHost>(*e.kubelet, driver, e.images, node::NodeHost::Options{});
+  e.nodes = std::make_unique<node::NodeHost>(*e.kubelet, driver, e.images,
+                                             node::NodeHost::Options{.tokens = simulated_token});
   e.host = e.nodes.get();
   e.traffic = std::make_unique<Traffic>(*e.cluster, driver,
                                         [&e](const Value& pod) { return run_of(*e.nodes, pod); });
@@ -84,6 +89,7 @@ Result<std::unique_ptr<World::Engine>> World::Engine::start(World& world, host::
   e.manager = std::make_unique<runtime::Manager>(loop, *e.cluster, e.rng.next());
   control::ControllerNeeds needs;
   needs.metrics = e.usage.get();
+  needs.ca_pem = "simulated";
   for (auto& controller : control::all_controllers(needs)) e.manager->add(std::move(controller));
   e.kinds = std::make_unique<runtime::KindFollower>(
       loop, *e.cluster, *e.manager, [&e] { return e.registry->served_generation(); },
