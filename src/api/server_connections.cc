@@ -2,6 +2,7 @@
 // client with the node. Original: pkg/registry/core/pod/rest, pkg/registry/core/pod/strategy.go.
 #include <algorithm>
 
+#include "api/proxy.h"
 #include "api/remote_session.h"
 #include "api/server_state.h"
 #include "api/spdy.h"
@@ -290,21 +291,115 @@ void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
   run_port_forward(state.sessions, std::move(stream), std::move(start));
 }
 
+// The part of the path behind "/proxy", still encoded, with the query.
+std::string proxied_path(const HttpRequest& request) {
+  const std::size_t at = request.path.find("/proxy");
+  std::string path = request.path.substr(at + std::string_view("/proxy").size());
+  if (path.empty()) path = "/";
+  return request.query.empty() ? path : path + "?" + request.query;
+}
+
+// A port of a pod: its number, its name in a container, or empty for the first one.
+int pod_port(const Value& pod, const std::string& port) {
+  if (const auto number = parse_int(port)) return static_cast<int>(*number);
+  for (const Value& container : pod["spec"]["containers"].elements())
+    for (const Value& one : container["ports"].elements())
+      if (port.empty() || one["name"].as_string() == port)
+        return static_cast<int>(one["containerPort"].as_int());
+  return port.empty() ? 80 : 0;
+}
+
+// Where a service's requests go: one ready pod and its port.
+struct ServiceTarget {
+  std::string pod;
+  int port = 0;
+};
+std::optional<ServiceTarget> service_target(registry::Registry& registry, const std::string& ns,
+                                            const ProxyTarget& target) {
+  const Value service = registry.get("services", ns, target.name);
+  std::string port_name;
+  for (const Value& port : service["spec"]["ports"].elements()) {
+    const bool wanted = target.port.empty() || port["name"].as_string() == target.port ||
+                        std::to_string(port["port"].as_int()) == target.port;
+    if (!wanted) continue;
+    port_name = port["name"].str();
+    break;
+  }
+  for (const Value& slice : registry.list("endpointslices.discovery.k8s.io", ns)) {
+    if (model::label_of(slice, "kubernetes.io/service-name") != target.name) continue;
+    for (const Value& port : slice["ports"].elements()) {
+      if (port["name"].as_string() != port_name) continue;
+      for (const Value& endpoint : slice["endpoints"].elements())
+        if (endpoint["conditions"]["ready"].as_bool(true) &&
+            endpoint["targetRef"]["kind"].as_string() == "Pod")
+          return ServiceTarget{endpoint["targetRef"]["name"].str(),
+                               static_cast<int>(port["port"].as_int())};
+    }
+  }
+  return std::nullopt;
+}
+
+// Which pod and port the request is for. Error: not_found, service_unavailable, bad_request.
+Result<ServiceTarget> proxy_place(registry::Registry& registry, const RequestInfo& info,
+                                  const model::Resource& resource) {
+  const ProxyTarget target = parse_proxy_target(info.name);
+  if (registry.get(resource.name(), resource.namespaced ? info.namespace_ : "", target.name)
+          .is_null())
+    return registry::not_found({"", resource.plural}, target.name);
+  if (resource.plural == "nodes" || target.scheme == "https")
+    return Error{Reason::service_unavailable,
+                 "only plain HTTP to pods and services can be proxied"};
+  if (resource.plural == "services") {
+    const auto found = service_target(registry, info.namespace_, target);
+    if (!found)
+      return Error{Reason::service_unavailable,
+                   "no endpoints available for service " + quote(target.name)};
+    return *found;
+  }
+  const Value pod = registry.get("pods", info.namespace_, target.name);
+  const int port = pod_port(pod, target.port);
+  if (port == 0)
+    return registry::bad_request("pod " + target.name + " has no port " + quote(target.port));
+  return ServiceTarget{target.name, port};
+}
+
+void serve_proxy(Server::State& state, const ExchangePtr& exchange,
+                 const model::Resource& resource) {
+  const RequestInfo& info = exchange->info;
+  registry::Registry& registry = state.parts.registry;
+  const auto where = proxy_place(registry, info, resource);
+  if (!where.ok()) return exchange->fail(where.error());
+  const Value pod = registry.get("pods", info.namespace_, where->pod);
+  const std::string node = pod["spec"]["nodeName"].str();
+  if (node.empty())
+    return exchange->fail(
+        registry::bad_request("pod " + where->pod + " does not have a host assigned"));
+  if (state.parts.pod_streams == nullptr)
+    return exchange->fail({Reason::service_unavailable, "this server has no nodes to reach"});
+  const cluster::PodContainer place{info.namespace_, where->pod, std::string(model::uid_of(pod)),
+                                    "", node};
+  cluster::PodStreams* streams = state.parts.pod_streams;
+  run_proxy(
+      state.sessions, exchange->request, proxied_path(exchange->request), where->port,
+      [streams, place](int port, std::shared_ptr<cluster::Sink> out,
+                       std::function<void(Result<void>)> done) {
+        return streams->port_forward(place, port, std::move(out), std::move(done));
+      },
+      [exchange](HttpResponse response) { exchange->answer(std::move(response)); });
+}
+
 }  // namespace
 
 void Server::State::serve_connection(const ExchangePtr& exchange, const model::Resource& resource) {
   const RequestInfo& info = exchange->info;
   const std::string& method = exchange->request.method;
   const bool log = info.subresource == "log";
-  if (method != "GET" && (log || method != "POST") && info.subresource != "proxy")
-    return exchange->fail(method_not_allowed());
+  if (info.subresource == "proxy") return serve_proxy(*this, exchange, resource);
+  if (method != "GET" && (log || method != "POST")) return exchange->fail(method_not_allowed());
   const Value object =
       parts.registry.get(resource.name(), resource.namespaced ? info.namespace_ : "", info.name);
   if (object.is_null())
     return exchange->fail(registry::not_found({resource.group, resource.plural}, info.name));
-  if (info.subresource == "proxy")
-    return exchange->fail(
-        {Reason::service_unavailable, "proxying to " + resource.plural + " is not supported yet"});
   cluster::PodContainer where{info.namespace_, info.name, std::string(model::uid_of(object)), "",
                               object["spec"]["nodeName"].str()};
   cluster::LogOptions options;

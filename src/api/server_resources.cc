@@ -260,7 +260,7 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
     const bool proxy = info.subresource == "proxy";
     if (subresource == nullptr || (info.parts.size() > 3 && !proxy))
       return exchange->fail(not_found_path());
-    if (is_connection(*resource, info.subresource) && exchange->request.method != "HEAD")
+    if (is_connection(*resource, info.subresource) && (proxy || exchange->request.method != "HEAD"))
       return serve_connection(exchange, *resource);
   }
   const auto verb = verb_of(*exchange, *resource, subresource);
