@@ -6,7 +6,7 @@
 namespace keelson::app {
 namespace {
 
-constexpr Duration kPeriod = Duration::seconds(5);
+constexpr Duration kPeriod = Duration::seconds(10);
 
 Error no_adapter(std::string_view api, std::string_view metric) {
   return {Reason::not_found,

@@ -80,17 +80,22 @@ void NodeHost::end_orphans() {
   if (recovered_.empty()) return;
   orphanage_ = std::make_unique<NodeContext>(
       NodeContext{cluster_, driver_, images_, options_.tokens, "", options_.host_address, Value()});
-  for (auto& [uid, pod] : recovered_) {
+  for (auto at = recovered_.begin(); at != recovered_.end();) {
+    const std::string uid = at->first;
+    const RecoveredPod& pod = at->second;
     const Value current =
         cluster_.get("pods", model::namespace_of(pod.pod), model::name_of(pod.pod));
-    // Its node may just not be hosted yet.
-    if (model::uid_of(current) == uid) continue;
+    if (model::uid_of(current) == uid) {  // its node may just not be hosted yet
+      ++at;
+      continue;
+    }
     auto runner =
-        std::make_shared<PodRunner>(*orphanage_, pod.pod, [this, id = uid] { runners_.erase(id); });
+        std::make_shared<PodRunner>(*orphanage_, pod.pod, [this, uid] { runners_.erase(uid); });
     runners_[uid] = runner;
     runner->adopt(pod);
     runner->begin();
     runner->pod_removed();
+    at = recovered_.erase(at);
   }
 }
 
@@ -98,6 +103,8 @@ void NodeHost::node_changed(const Value& before, const Value& after) {
   const Value& object = after.is_null() ? before : after;
   const std::string name(model::name_of(object));
   if (after.is_null()) {
+    // What ran there ends: nobody would answer for it.
+    set_power(name, false);
     nodes_.erase(name);
     return;
   }

@@ -357,6 +357,18 @@ TEST_F(SimulatedPods, PowerLossKillsAndStopsTheHeartbeat) {
   EXPECT_EQ(host_.samples().size(), 1u);
 }
 
+TEST_F(SimulatedPods, ANodeThatIsRemovedTakesItsPodsDown) {
+  create(kWeb);
+  run(Duration::seconds(3));
+  (void)cluster_.apply(
+      {.verb = cluster::Write::Verb::remove, .resource = "nodes", .namespace_ = "", .name = "n1"});
+  run(Duration::seconds(5));
+  EXPECT_EQ(host_.pods(), 0u);
+  EXPECT_TRUE(host_.nodes().empty());
+  run(Duration::minutes(5));  // probes and status of what is gone stay quiet
+  EXPECT_FALSE(pod().is_null());
+}
+
 TEST_F(SimulatedPods, SidecarsEndAfterTheContainersTheyServe) {
   models_["web"].stop_time = Duration::seconds(5);
   create(R"({"initContainers": [{"name": "proxy", "image": "s", "restartPolicy": "Always"}],

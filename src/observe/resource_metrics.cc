@@ -7,7 +7,8 @@
 namespace keelson::observe {
 namespace {
 
-constexpr Duration kWindow = Duration::seconds(15);
+// A little less than ten seconds, because samples that come every ten are late by a millisecond.
+constexpr Duration kWindow = Duration::seconds(9);
 
 Value usage_value(std::int64_t nanocores, std::int64_t bytes) {
   return Value::object({{"cpu", nanocores == 0 ? "0" : std::to_string(nanocores) + "n"},

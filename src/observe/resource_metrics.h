@@ -1,7 +1,8 @@
 // ResourceMetrics: CPU rates and memory of pods and nodes from counters that somebody samples; what
 // the metrics API (metrics.k8s.io/v1beta1) serves and the autoscaler reads. Pure: it reads no
-// clock and no cgroup. A rate is taken over about 15 s of samples, as metrics-server does; a pod
-// shows up with its second sample. Figures are in declared units: measured ones times the scale.
+// clock and no cgroup. A rate is taken over the last ten seconds of samples or a little more;
+// a pod shows up with its second sample. Figures are in declared units: measured ones times the
+// scale.
 #pragma once
 
 #include <deque>

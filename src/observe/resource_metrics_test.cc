@@ -31,7 +31,7 @@ TEST(ResourceMetrics, ARateNeedsTwoSamples) {
   EXPECT_EQ(pod["timestamp"].str(), "2026-01-01T00:00:05Z");
 }
 
-TEST(ResourceMetrics, TheWindowSlidesOverFifteenSeconds) {
+TEST(ResourceMetrics, TheWindowSlidesOverTenSeconds) {
   ResourceMetrics metrics;
   // Idle for a minute, then one core.
   for (int i = 0; i <= 12; i++) metrics.sample({reading(0)}, {}, kStart + Duration::seconds(5 * i));
@@ -39,7 +39,7 @@ TEST(ResourceMetrics, TheWindowSlidesOverFifteenSeconds) {
     metrics.sample({reading(5000 * i)}, {}, kStart + Duration::seconds(60 + 5 * i));
   EXPECT_EQ(metrics.pod_metrics("default", "web")["containers"][0]["usage"]["cpu"].str(),
             "1000000000n");
-  EXPECT_EQ(metrics.pod_metrics("default", "web")["window"].str(), "15s");
+  EXPECT_EQ(metrics.pod_metrics("default", "web")["window"].str(), "10s");
 }
 
 TEST(ResourceMetrics, ScalesTurnMeasuredIntoDeclared) {

@@ -437,6 +437,111 @@ TEST_F(CrunPods, PortsAreForwardedIntoThePodsNamespace) {
   EXPECT_NE(error.find("failed to connect to localhost:81 inside namespace"), std::string::npos);
 }
 
+TEST_F(CrunPods, ATerminalOfItsOwn) {
+  create(R"json({"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "sh",
+    "stdin": true, "tty": true, "args": ["tty; read x; echo got $x; stty size; sleep 1000"]}]})json");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const auto out = std::make_shared<TextSink>();
+  auto session = driver_->attach_session(id(), {}, {out, out, [](Result<int>) {}});
+  session->resize(123, 45);
+  session->input("one\n");
+  ASSERT_TRUE(wait([&] { return out->text.find("45 123") != std::string::npos; }))
+      << out->text << failure();
+  EXPECT_NE(out->text.find("got one"), std::string::npos);
+  EXPECT_NE(log().find("/dev/pts/0"), std::string::npos) << log();
+}
+
+TEST_F(CrunPods, ImagesComeFromArchives) {
+  if (::access("/usr/bin/umoci", X_OK) != 0 || ::access("/usr/bin/skopeo", X_OK) != 0)
+    GTEST_SKIP() << "umoci and skopeo are not installed";
+  // An image of one static program: the helper.
+  const std::string script =
+      "set -e; cd " + root_ +
+      "; umoci init --layout l; "
+      "umoci new --image l:v1; umoci unpack --image l:v1 b; mkdir b/rootfs/bin; cp " +
+      driver_->keeper().helper() +
+      " b/rootfs/bin/app; umoci repack --image l:v1 b; "
+      "umoci config --image l:v1 --config.entrypoint /bin/app --config.cmd stand-in "
+      "--config.env FROM=image --config.user 1234:99 --config.stopsignal SIGINT; rm -rf b";
+  bool done = false;
+  processes_->run({.argv = {"sh", "-c", script}}, "", [&](Result<host::Processes::Output> output) {
+    ASSERT_TRUE(output.ok());
+    EXPECT_EQ(output->status.code, 0) << output->err;
+    done = true;
+  });
+  ASSERT_TRUE(wait([&] { return done; }));
+  std::string image_id;
+  images_->load("oci:" + root_ + "/l:v1", "app:1", [&](Result<std::string> result) {
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    image_id = *result;
+  });
+  ASSERT_TRUE(wait([&] { return !image_id.empty(); }));
+  ASSERT_EQ(images_->list().size(), 1u);
+  create(R"({"terminationGracePeriodSeconds": 5, "containers": [{"name": "c", "image": "app:1",
+    "args": ["stand-in", "--model", "{}", "--port", "80"], "ports": [{"containerPort": 80}],
+    "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 1}}]})");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  EXPECT_EQ(container()["image"].str(), "docker.io/library/app:1");
+  EXPECT_EQ(container()["imageID"].str(), image_id);
+  EXPECT_TRUE(image_id.starts_with("docker.io/library/app@sha256:"));
+  EXPECT_EQ(container()["user"]["linux"]["uid"].as_int(), 1234);
+  EXPECT_EQ(container()["user"]["linux"]["gid"].as_int(), 99);
+  EXPECT_TRUE(host_->stand_ins().empty());
+}
+
+// A network whose namespaces come from outside, as the bridge's do.
+class OutsideNetwork : public cluster::PodNetwork {
+ public:
+  explicit OutsideNetwork(host::Processes& processes) : processes_(processes) {}
+  void attach(const Value& pod, std::function<void(Result<cluster::PodAttachment>)> done) override {
+    const std::string name = "kntest-" + pod["metadata"]["uid"].str().substr(0, 8);
+    processes_.run(
+        {.argv = {"sh", "-c", "ip netns add " + name + " && ip -n " + name + " link set lo up"}},
+        "", [name, done](Result<host::Processes::Output> output) {
+          if (!output.ok() || output->status.code != 0)
+            return done(Error{Reason::internal_error, "ip netns"});
+          done(cluster::PodAttachment{.network_namespace = "/run/netns/" + name,
+                                      .address = "127.0.0.1",
+                                      .reachable = false,
+                                      .resolver = "nameserver 10.96.0.10\n"});
+        });
+  }
+  void adopt(const Value&, const cluster::PodAttachment&) override {}
+  void detach(const Value&, const cluster::PodAttachment& attachment,
+              std::function<void()> done) override {
+    const std::string name = attachment.network_namespace.substr(11);
+    processes_.run({.argv = {"ip", "netns", "delete", name}}, "",
+                   [done](Result<host::Processes::Output>) { done(); });
+  }
+
+ private:
+  host::Processes& processes_;
+};
+
+class NetworkedPods : public CrunPods {
+ protected:
+  std::unique_ptr<CrunDriver> make_driver(const LinuxDriverOptions& options) override {
+    return std::make_unique<CrunDriver>(loop_, *sockets_, *processes_, outside_, options);
+  }
+  OutsideNetwork outside_{*processes_};
+};
+
+TEST_F(NetworkedPods, NamespacesMadeByTheNetworkAreJoined) {
+  create(kWeb);
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  EXPECT_EQ(exec({"cat", "/etc/resolv.conf"}).output, "nameserver 10.96.0.10\n");
+  EXPECT_EQ(exec({"ls", "/sys/class/net"}).output, "lo\n");
+  EXPECT_FALSE(names_in("/run/netns").empty());
+  (void)cluster_->apply({.verb = cluster::Write::Verb::remove,
+                         .resource = "pods",
+                         .namespace_ = "default",
+                         .name = "p",
+                         .grace_seconds = {}});
+  ASSERT_TRUE(wait([&] { return pod().is_null() && host_->pods() == 0; })) << failure();
+  for (const std::string& name : names_in("/run/netns"))
+    EXPECT_FALSE(name.starts_with("kntest-")) << name;
+}
+
 // The same node without its privileges.
 class ProcessPods : public CrunPods {
  protected:

@@ -121,7 +121,23 @@ void ImageStore::ensure(const Value& pod, const Value& container, OnImage done) 
   pull(pod, image, *full_name, done);
 }
 
-void ImageStore::pull(const Value&, const std::string& image, const std::string& full_name,
+// The pod's pull secrets in one docker config.json; empty without any.
+std::string ImageStore::credentials_of(const Value& pod) const {
+  Value auths = Value::object();
+  for (const Value& reference : pod["spec"]["imagePullSecrets"].elements()) {
+    const Value secret =
+        cluster_.get("secrets", model::namespace_of(pod), reference["name"].as_string());
+    const auto bytes = from_base64(secret["data"][".dockerconfigjson"].as_string());
+    const auto config = bytes ? codec::parse_json(*bytes) : Result<Value>(Value());
+    if (!config.ok()) continue;
+    for (const codec::Member& member : (*config)["auths"].members())
+      auths.set(member.key(), member.value);
+  }
+  if (auths.empty()) return {};
+  return codec::to_json(Value::object({{"auths", std::move(auths)}}));
+}
+
+void ImageStore::pull(const Value& pod, const std::string& image, const std::string& full_name,
                       const OnImage& done) {
   const std::string hint =
       "no stand-in rule of a Platform matches it and it was not loaded (keelson image load)";
@@ -134,32 +150,34 @@ void ImageStore::pull(const Value&, const std::string& image, const std::string&
     return done(std::move(outcome), {});
   }
   const Instant begun = cluster_.now();
-  load("docker://" + full_name, full_name,
-       [this, alive = alive_, image, full_name, done, hint, begun](Result<std::string> id) {
-         if (!*alive) return;
-         ImageOutcome outcome;
-         outcome.tried_registry = true;
-         Image found;
-         outcome.ok = id.ok() && find(full_name, found);
-         if (outcome.ok) {
-           const Duration took =
-               Duration::milliseconds((cluster_.now() - begun).count_milliseconds());
-           outcome.notices.push_back({false, "Pulled",
-                                      "Successfully pulled image " + quote(image) + " in " +
-                                          to_text(took) + " (" + to_text(took) +
-                                          " including waiting)."});
-         } else {
-           outcome.reason = "ErrImagePull";
-           outcome.message =
-               (id.ok() ? std::string("the image is incomplete") : id.error().message) + "; " +
-               hint;
-         }
-         done(std::move(outcome), std::move(found));
-       });
+  load(
+      "docker://" + full_name, full_name,
+      [this, alive = alive_, image, full_name, done, hint, begun](Result<std::string> id) {
+        if (!*alive) return;
+        ImageOutcome outcome;
+        outcome.tried_registry = true;
+        Image found;
+        outcome.ok = id.ok() && find(full_name, found);
+        if (outcome.ok) {
+          const Duration took =
+              Duration::milliseconds((cluster_.now() - begun).count_milliseconds());
+          outcome.notices.push_back({false, "Pulled",
+                                     "Successfully pulled image " + quote(image) + " in " +
+                                         to_text(took) + " (" + to_text(took) +
+                                         " including waiting)."});
+        } else {
+          outcome.reason = "ErrImagePull";
+          outcome.message =
+              (id.ok() ? std::string("the image is incomplete") : id.error().message) + "; " + hint;
+        }
+        done(std::move(outcome), std::move(found));
+      },
+      credentials_of(pod));
 }
 
 void ImageStore::load(const std::string& source, const std::string& name,
-                      std::function<void(Result<std::string>)> done) {
+                      std::function<void(Result<std::string>)> done,
+                      const std::string& credentials) {
   const auto full_name = full_image_name(name);
   if (!full_name) return done(Error{Reason::invalid, "invalid image name " + quote(name)});
   auto& waiting = fetching_[*full_name];
@@ -172,7 +190,13 @@ void ImageStore::load(const std::string& source, const std::string& name,
   remove_tree(fetch->work);
   (void)make_directory(fetch->work, 0755);
   const std::string copy = fetch->work + "/oci:image";
-  fetch->steps = {{"skopeo", "copy", "--quiet", source, "oci:" + copy},
+  std::vector<std::string> fetch_argv = {"skopeo", "copy", "--quiet"};
+  if (!credentials.empty()) {
+    (void)write_whole(fetch->work + "/auth.json", credentials, 0600);
+    fetch_argv.insert(fetch_argv.end(), {"--authfile", fetch->work + "/auth.json"});
+  }
+  fetch_argv.insert(fetch_argv.end(), {source, "oci:" + copy});
+  fetch->steps = {fetch_argv,
                   {"umoci", "unpack", "--image", copy, fetch->work + "/bundle"},
                   {"skopeo", "inspect", "--config", "oci:" + copy},
                   {"skopeo", "inspect", "--format", "{{.Digest}}", "oci:" + copy}};
@@ -205,6 +229,7 @@ void ImageStore::run(const std::shared_ptr<Fetch>& fetch, std::size_t step) {
                              {"config", config.ok() ? (*config)["config"] : Value()}});
           (void)write_whole(fetch->work + "/image.json", codec::to_json(stored));
           remove_tree(fetch->work + "/oci");
+          ::unlink((fetch->work + "/auth.json").c_str());
           const std::string home = directory_of(fetch->name);
           remove_tree(home);
           if (::rename(fetch->work.c_str(), home.c_str()) == 0)

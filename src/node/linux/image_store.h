@@ -32,8 +32,9 @@ class ImageStore : public Images {
 
   // `source` as skopeo names it: "docker-archive:app.tar", "oci:dir:tag", "oci-archive:x.tar",
   // "docker://host/name:tag". name: under which pods ask for it. The answer is the image's id.
+  // credentials: a docker config.json, or empty.
   void load(const std::string& source, const std::string& name,
-            std::function<void(Result<std::string>)> done);
+            std::function<void(Result<std::string>)> done, const std::string& credentials = {});
   std::vector<StoredImage> list() const;
   Result<void> remove(const std::string& name);
   Value node_images() const;  // status.images of a Node
@@ -42,6 +43,7 @@ class ImageStore : public Images {
   struct Fetch;
   std::string directory_of(const std::string& full_name) const;
   bool find(const std::string& full_name, Image& image) const;
+  std::string credentials_of(const Value& pod) const;
   void pull(const Value& pod, const std::string& image, const std::string& full_name,
             const OnImage& done);
   void run(const std::shared_ptr<Fetch>& fetch, std::size_t step);
