@@ -37,6 +37,9 @@ class Script {
   Result<Value> write(cluster::Write one);
   // True once a result is unknown; the body may return whatever it likes then.
   bool waiting() const { return waiting_; }
+  // Results handed out so far. Each batch costs a run of the body, so what could go on for long
+  // should stop at some number and leave the rest to the next sync.
+  std::size_t results_seen() const { return next_; }
 
   void event(cluster::EventNote event);
   // Sync this key again at that time; the earliest stays.

@@ -17,6 +17,8 @@ using namespace stateful;
 
 constexpr std::string_view kResource = "statefulsets.apps";
 constexpr std::size_t kBatchMax = 500;
+// Of one sync of a Parallel set; what it makes calls up the next one, which goes on.
+constexpr std::size_t kWritesMax = 200;
 
 // Whether to go on after one pod; an Error ends the sync too.
 enum class Next { go_on, stop };
@@ -66,10 +68,10 @@ class StatefulSync {
   Value current_, update_;          // revisions
   std::int64_t collisions_ = 0;
   bool ordered_ = true;
-  Revisions revisions_;          // in order; adopted ones as patched
-  Pods pods_;                    // claimed
-  Pods replicas_;                // by ordinal, from the first one; those that are not made yet too
-  Pods condemned_;               // highest ordinal first
+  Revisions revisions_;  // in order; adopted ones as patched
+  Pods pods_;            // claimed
+  Pods replicas_;        // by ordinal, from the first one; null until it is its turn to be made
+  Pods condemned_;       // highest ordinal first
   std::string first_unhealthy_;  // its name
   Value status_ = Value::object();
 };
@@ -179,15 +181,13 @@ void StatefulSync::arrange() {
     else if (ordinal_of(pod) >= 0)
       condemned_.push_back(pod);
   }
-  for (std::size_t i = 0; i < replicas_.size(); ++i)
-    if (replicas_[i].is_null()) replicas_[i] = make_missing(start + static_cast<std::int64_t>(i));
   std::stable_sort(condemned_.begin(), condemned_.end(),
                    [](const Value& a, const Value& b) { return ordinal_of(a) > ordinal_of(b); });
-  const auto look_at = [&](const Value& pod) {
-    if (first_unhealthy_.empty() && is_unavailable(pod)) first_unhealthy_ = model::name_of(pod);
-  };
-  std::for_each(replicas_.begin(), replicas_.end(), look_at);
-  std::for_each(condemned_.rbegin(), condemned_.rend(), look_at);
+  for (std::size_t i = 0; i < replicas_.size() && first_unhealthy_.empty(); ++i)
+    if (is_unavailable(replicas_[i]))
+      first_unhealthy_ = pod_name(set_, start + static_cast<std::int64_t>(i));
+  for (auto pod = condemned_.rbegin(); pod != condemned_.rend() && first_unhealthy_.empty(); ++pod)
+    if (is_unavailable(*pod)) first_unhealthy_ = model::name_of(*pod);
 }
 
 void StatefulSync::count(const std::vector<const Pods*>& lists) {
@@ -247,7 +247,7 @@ Result<Next> StatefulSync::for_all(std::size_t count, const Step& step) const {
   for (std::size_t done = 0, size = 1; done < count; size = std::min(2 * size, kBatchMax)) {
     // The original starts a batch at once, and what was started last runs first: visible when a
     // quota leaves room for some of a batch only.
-    const std::size_t batch = std::min(size, count - done);
+    const std::size_t batch = std::min({size, count - done, kWritesMax});
     std::optional<Error> failure;
     for (std::size_t i = 0; i < batch; ++i) {
       const Result<Next> next = step(done + (i == 0 ? batch - 1 : i - 1));
@@ -256,12 +256,14 @@ Result<Next> StatefulSync::for_all(std::size_t count, const Step& step) const {
     }
     if (failure) return *failure;
     done += batch;
+    if (script_.results_seen() >= kWritesMax) return Next::stop;
   }
   return Next::go_on;
 }
 
 Result<Next> StatefulSync::bring_up(std::size_t i) {
-  const Value& pod = replicas_[i];
+  Value& pod = replicas_[i];
+  if (pod.is_null()) pod = make_missing(start_ordinal(set_) + static_cast<std::int64_t>(i));
   if (model::pod_is_finished(pod)) {
     // It is made anew, under the same name, once it is gone.
     if (!model::is_deleting(pod)) TRY_VOID(control_.remove(pod));
