@@ -18,7 +18,7 @@ using namespace stateful;
 constexpr std::string_view kResource = "statefulsets.apps";
 constexpr std::size_t kBatchMax = 500;
 // Of one sync of a Parallel set; what it makes calls up the next one, which goes on.
-constexpr std::size_t kWritesMax = 200;
+constexpr std::size_t kWritesMax = 100;
 
 // Whether to go on after one pod; an Error ends the sync too.
 enum class Next { go_on, stop };
