@@ -120,11 +120,11 @@ Result<void> claim(host::Links& links, AddressPlan& plan, const Wanted& wanted,
 }  // namespace
 
 std::optional<Prefix> choose_pod_range(const std::vector<Prefix>& used, int number) {
-  return choose(used, {0x0af40000, 14}, 20, number);
+  return choose(used, kPodSpace, 20, number);
 }
 
 std::optional<Prefix> choose_service_range(const std::vector<Prefix>& used, int number) {
-  return choose(used, {0x0a600000, 12}, 16, number);
+  return choose(used, kServiceSpace, 16, number);
 }
 
 Result<codec::Value> read_state(host::Files& files, const std::string& path) {

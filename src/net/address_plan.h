@@ -18,6 +18,10 @@
 
 namespace keelson::net {
 
+// Where the ranges of all engines are taken from.
+inline constexpr Prefix kPodSpace{0x0af40000, 14};      // 10.244.0.0/14
+inline constexpr Prefix kServiceSpace{0x0a600000, 12};  // 10.96.0.0/12
+
 struct AddressPlan {
   std::string bridge;  // "kls0"; empty: no network of our own, everything is on loopback
   Prefix pods{0x0af40000, 20};
