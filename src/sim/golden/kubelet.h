@@ -1,5 +1,12 @@
 // Kubelet: how the pods of a recording live, by its rules: when they are bound, run, get ready,
-// fail and go. It changes a pod only at the moment that is due; between, pods stay as they are.
+// fail and go. It changes a pod only at the moment that is due; between, pods stay as they are, and
+// so do terminating ones until they are removed.
+//
+// A rule applies to a pod if all its keys fit: image (of the first container), node, index and
+// indexFrom (among the pods of its owner; the ordinal for a StatefulSet, per node for a DaemonSet),
+// pod (its name). Its values, in seconds or "never", win over those of earlier rules:
+//   bindAfter 0, runAfter (as readyAfter), readyAfter 2, failAfter never   since the pod was made
+//   deleteAfter 1                                                          since it was asked to go
 #pragma once
 
 #include <map>

@@ -1,6 +1,13 @@
-// Picture: the state of a World in the words of the recordings (`want` in
-// tests/golden/workloads): short names, the fields that matter, pods counted. Everything
-// run-dependent (hashes, generated names, uids) is replaced by the order of creation.
+// Picture: the state of a World in the words of the recordings (`want`): short names, the fields
+// that matter, pods counted. Everything run-dependent (hashes, generated names, uids) is replaced
+// by the order of creation.
+//
+//   deployments, replicaSets, statefulSets, daemonSets   spec and status under short names, times
+//                  in seconds; conditions as [type, status, reason, message, (updated,) changed]
+//   controllerRevisions, claims                          number and owners
+//   podCounts      "OWNER-OR-REVISION PHASE[ ready][ unbound][ terminating]" -> number
+//   pods           name -> the same, and the node if there are several; absent if chance chose
+//   events         of this instant: [object, type, reason, message(, how often)], sorted
 #pragma once
 
 #include <map>

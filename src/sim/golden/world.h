@@ -1,7 +1,12 @@
 // World: the small API server in memory that recordings of controllers are played against. It sets
 // what a server sets (uids that grow, revisions, creation times, generations, defaults), deletes
 // gracefully, collects garbage when asked to, and keeps a log of changes. It takes no time and
-// knows no controller. Its rules are stated in tests/golden/workloads.
+// knows no controller.
+//
+// Status and spec are written separately, annotations of a Deployment with either. A write that
+// changes nothing changes nothing; one of an old revision is a conflict. generation counts changes
+// of the spec, for a Deployment those of annotations too. A pod that is bound and not finished is
+// marked when it is deleted, a claim while a pod uses it; anything else is gone at once.
 #pragma once
 
 #include <map>
