@@ -41,5 +41,6 @@ std::vector<KindRules> other_rules();
 std::vector<KindRules> flow_rules();
 std::vector<KindRules> device_rules();
 std::vector<KindRules> admission_rules();
+std::vector<KindRules> custom_rules();
 
 }  // namespace keelson::model
