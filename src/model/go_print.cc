@@ -43,6 +43,8 @@ constexpr std::array kPrefixes = {
     Name{"fc", "FC"},
     Name{"cidr", "CIDR"},
     Name{"ca", "CA"},
+    Name{"cel", "CEL"},
+    Name{"json", "JSON"},
 };
 
 std::string go_name(std::string_view json) {

@@ -57,8 +57,7 @@ void check_rule_resources(const Path& path, const Value& resources, FieldErrors&
     }
     const std::string resource = text.substr(0, slash), sub = text.substr(slash + 1);
     if (all_of.count(resource) > 0)
-      errors.invalid(at, text,
-                     "if '" + resource + "/*' is present, must not specify " + text);
+      errors.invalid(at, text, "if '" + resource + "/*' is present, must not specify " + text);
     if (of_all.count(sub) > 0)
       errors.invalid(at, text, "if '*/" + sub + "' is present, must not specify " + text);
     if (sub == "*") all_of.insert(resource);
@@ -111,8 +110,7 @@ void check_match_conditions(const Path& path, const Value& conditions, FieldErro
 
 // Webhooks. What an older object already does wrong may stay.
 struct Lenience {
-  bool conditions = false, side_effects = false, versions = false, names = false,
-       selectors = false;
+  bool conditions = false, side_effects = false, versions = false, names = false, selectors = false;
 };
 
 bool is_known_version(const Value& version) {
@@ -147,8 +145,7 @@ void check_full_name(const Path& path, const std::string& name, FieldErrors& err
   if (!messages.empty())
     errors.invalid(path, name, join(messages, ","));
   else if (split(name, '.').size() < 3)
-    errors.invalid(path, name,
-                   "should be a domain with at least three segments separated by dots");
+    errors.invalid(path, name, "should be a domain with at least three segments separated by dots");
 }
 
 void check_webhook(const Path& path, const Value& hook, const Lenience& lenience, bool mutating,
@@ -220,12 +217,12 @@ Lenience lenience_towards(const Value& object, const Value& old) {
       });
   std::set<std::string> names;
   for (const Value& hook : before) {
-    lenience.side_effects = lenience.side_effects ||
-                            !is_one_of(text_of(hook, "sideEffects"), {"None", "NoneOnDryRun"});
+    lenience.side_effects =
+        lenience.side_effects || !is_one_of(text_of(hook, "sideEffects"), {"None", "NoneOnDryRun"});
     const auto& versions = hook["admissionReviewVersions"].elements();
-    lenience.versions = lenience.versions ||
-                        (!versions.empty() &&
-                         std::none_of(versions.begin(), versions.end(), is_known_version));
+    lenience.versions =
+        lenience.versions ||
+        (!versions.empty() && std::none_of(versions.begin(), versions.end(), is_known_version));
     lenience.names = lenience.names || !names.insert(hook["name"].str()).second;
     FieldErrors found;
     for (const char* selector : {"namespaceSelector", "objectSelector"})
@@ -318,16 +315,16 @@ void check_mutating_operations(const Path& path, const Value& match, FieldErrors
 
 bool is_expression_name(std::string_view name) {
   static const std::initializer_list<std::string_view> reserved = {
-      "true", "false", "null",     "in", "as",     "break", "const", "continue",  "else",   "for",
-      "if",   "let",   "function", "var", "import", "loop",  "void",  "namespace", "return", "while",
-      "package"};
+      "true",     "false", "null", "in",        "as",     "break",    "const",
+      "continue", "else",  "for",  "if",        "let",    "function", "var",
+      "import",   "loop",  "void", "namespace", "return", "while",    "package"};
   return c_identifier_messages(name).empty() && !is_one_of(name, reserved);
 }
 
 // What policies of both kinds have, up to their variables.
 void check_policy_head(const Value& spec, const Value& old, bool mutating, FieldErrors& errors) {
-  check_required_word(spec_path().child("failurePolicy"), spec["failurePolicy"],
-                      {"Fail", "Ignore"}, errors);
+  check_required_word(spec_path().child("failurePolicy"), spec["failurePolicy"], {"Fail", "Ignore"},
+                      errors);
   if (!spec["paramKind"].is_null())
     check_param_kind(spec_path().child("paramKind"), spec["paramKind"], errors);
   const Path match = spec_path().child("matchConstraints");

@@ -91,8 +91,8 @@ void check_columns(const Path& path, const Value& columns, FieldErrors& errors) 
                         {"boolean", "date", "integer", "number", "string"}))
       errors.invalid(at.child("type"), column["type"], types);
     if (!empty_text(column["format"]) &&
-        !is_one_of(text_of(column, "format"), {"int32", "int64", "float", "double", "byte", "date",
-                                               "date-time", "password"}))
+        !is_one_of(text_of(column, "format"),
+                   {"int32", "int64", "float", "double", "byte", "date", "date-time", "password"}))
       errors.invalid(at.child("format"), column["format"],
                      "must be one of byte,date,date-time,double,float,int32,int64,password");
     if (empty_text(column["jsonPath"]))
@@ -118,8 +118,7 @@ void check_selectable_fields(const Path& path, const Value& fields, const Value&
       errors.invalid(at, text, "is an invalid path: " + found.why_not);
       continue;
     }
-    if (found.root == "metadata")
-      errors.invalid(at, text, "must not point to fields in metadata");
+    if (found.root == "metadata") errors.invalid(at, text, "must not point to fields in metadata");
     if (!is_one_of(text_of(found.schema, "type"), {"string", "boolean", "integer"}))
       errors.invalid(at, text,
                      "must point to a field of type string, boolean or integer. Enum string fields "
@@ -168,8 +167,7 @@ Value hoisted(Value spec) {
   return spec;
 }
 
-void check_version(const Path& path, const Value& version, const Value& spec,
-                   FieldErrors& errors) {
+void check_version(const Path& path, const Value& version, const Value& spec, FieldErrors& errors) {
   const Value& schema = version["schema"]["openAPIV3Schema"];
   bool own = false;
   for (const Value& other : spec["versions"].elements())
@@ -234,7 +232,8 @@ void check_conversion(const Value& spec, bool any_review_version, FieldErrors& e
 void check_definition_spec(const Value& given, bool any_review_version, FieldErrors& errors) {
   const Value spec = hoisted(given);
   const Path group = spec_path().child("group"), versions = spec_path().child("versions"),
-             names = spec_path().child("names"), preserve = spec_path().child("preserveUnknownFields");
+             names = spec_path().child("names"),
+             preserve = spec_path().child("preserveUnknownFields");
   const std::string group_name = spec["group"].str();
   if (group_name.empty())
     errors.required(group);
@@ -250,8 +249,8 @@ void check_definition_spec(const Value& given, bool any_review_version, FieldErr
       if (list[i]["schema"]["openAPIV3Schema"].is_null())
         errors.required(version.child("schema.openAPIV3Schema"));
     }
-  bool defaults = schema_has_defaults(spec["validation"]["openAPIV3Schema"]), status =
-       !spec["subresources"]["status"].is_null();
+  bool defaults = schema_has_defaults(spec["validation"]["openAPIV3Schema"]),
+       status = !spec["subresources"]["status"].is_null();
   for (const Value& version : list.elements()) {
     defaults = defaults || schema_has_defaults(version["schema"]["openAPIV3Schema"]);
     status = status || !version["subresources"]["status"].is_null();
@@ -267,11 +266,13 @@ void check_definition_spec(const Value& given, bool any_review_version, FieldErr
     check_label(version.child("name"), list[i]["name"], errors);
     check_version(version, list[i], spec, errors);
   }
-  const std::string printed =
-      list.is_null() ? "null"
-                     : printed_internal_list("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions."
-                                             "v1.CustomResourceDefinitionVersion",
-                                             list);
+  const std::string printed = list.is_null() ? "null"
+                              : list.empty()
+                                  ? "[]"
+                                  : printed_internal_list(
+                                        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions."
+                                        "v1.CustomResourceDefinitionVersion",
+                                        list);
   if (seen.size() != list.size())
     errors.invalid_printed(versions, printed, "must contain unique version names");
   if (storage != 1)
@@ -286,7 +287,8 @@ void check_definition_spec(const Value& given, bool any_review_version, FieldErr
   check_subresources(spec_path().child("subresources"), spec["subresources"], errors);
   check_columns(spec_path().child("additionalPrinterColumns"), spec["additionalPrinterColumns"],
                 errors);
-  if (const Path fields = spec_path().child("selectableFields"); !spec["selectableFields"].empty()) {
+  if (const Path fields = spec_path().child("selectableFields");
+      !spec["selectableFields"].empty()) {
     if (spec["validation"].is_null())
       errors.invalid(fields, "", "may only be set when validations.schema is included");
     else
@@ -343,9 +345,9 @@ Approval approval_of(const Value& object) {
 void check_approval(const Value& object, const Value& old, FieldErrors& errors) {
   const std::string group = object["spec"]["group"].str();
   const auto below = [&](const std::string& domain) {
-    return group == domain || (group.size() > domain.size() &&
-                               group.compare(group.size() - domain.size() - 1, std::string::npos,
-                                             '.' + domain) == 0);
+    return group == domain ||
+           (group.size() > domain.size() &&
+            group.compare(group.size() - domain.size() - 1, std::string::npos, '.' + domain) == 0);
   };
   if (!below("k8s.io") && !below("kubernetes.io")) return;
   const Approval approval = approval_of(object);
@@ -354,9 +356,10 @@ void check_approval(const Value& object, const Value& old, FieldErrors& errors) 
   const Path path = annotations.key("api-approved.kubernetes.io");
   const std::string see = "see https://github.com/kubernetes/enhancements/pull/1111";
   if (approval == Approval::missing)
-    errors.required(path, "protected groups must have approval annotation "
-                          "\"api-approved.kubernetes.io\", " +
-                              see);
+    errors.required(path,
+                    "protected groups must have approval annotation "
+                    "\"api-approved.kubernetes.io\", " +
+                        see);
   else
     errors.invalid(path, object["metadata"]["annotations"]["api-approved.kubernetes.io"],
                    "protected groups must have approval annotation \"api-approved.kubernetes.io\" "
@@ -390,10 +393,10 @@ void check_definition(const Value& object, FieldErrors& errors) {
 void update_definition(const Value& object, const Value& old, FieldErrors& errors) {
   const Value &now = object["spec"], &before = old["spec"];
   const auto& reviews = before["conversion"]["webhook"]["conversionReviewVersions"].elements();
-  const bool any = !reviews.empty() &&
-                   std::none_of(reviews.begin(), reviews.end(), [](const Value& v) {
-                     return is_one_of(v.as_string(), {"v1", "v1beta1"});
-                   });
+  const bool any =
+      !reviews.empty() && std::none_of(reviews.begin(), reviews.end(), [](const Value& v) {
+        return is_one_of(v.as_string(), {"v1", "v1beta1"});
+      });
   check_definition_spec(now, any, errors);
   bool established = false;
   for (const Value& condition : old["status"]["conditions"].elements())

@@ -42,7 +42,8 @@ void check_junctors(const Path& path, const Value& schema, bool skip_any_of, boo
   if (!skip_any_of) each("anyOf", false);
   each("allOf", false);
   each("oneOf", false);
-  if (!schema["not"].is_null()) check_nested(path.child("not"), schema["not"], false, false, errors);
+  if (!schema["not"].is_null())
+    check_nested(path.child("not"), schema["not"], false, false, errors);
 }
 
 void check_nested(const Path& path, const Value& nested, bool skip_any_of, bool rules_allowed,
@@ -57,8 +58,8 @@ void check_nested(const Path& path, const Value& nested, bool skip_any_of, bool 
     const Value& value = nested[field];
     if (!value.is_null() && !(value == Value(false)) && !(value == Value("")) &&
         !(value.is_array() && value.empty()))
-      errors.forbidden(path.child(field), std::string("must be ") + std::string(must) +
-                                              " to be structural");
+      errors.forbidden(path.child(field),
+                       std::string("must be ") + std::string(must) + " to be structural");
   };
   forbid("type", "empty");
   forbid("additionalProperties", "undefined");
@@ -110,7 +111,8 @@ void check_invariants(const Path& path, const Value& schema, Level level, FieldE
   const bool embedded = schema[kEmbedded].as_bool();
   for (const char* other : {kPreserve, kEmbedded})
     if (either && schema[other].as_bool())
-      errors.invalid(path.child(other), true, "must be false if x-kubernetes-int-or-string is true");
+      errors.invalid(path.child(other), true,
+                     "must be false if x-kubernetes-int-or-string is true");
   check_junctors(path, schema, is_int_or_string(schema["anyOf"]),
                  is_int_or_string(schema["allOf"][0]["anyOf"]), errors);
   const Path at_type = path.child("type");
@@ -121,9 +123,10 @@ void check_invariants(const Path& path, const Value& schema, Level level, FieldE
     else
       errors.invalid(at_type, type, must);
   } else if (type.empty() && !either && !preserve) {
-    errors.required(at_type, level == Level::root   ? "must not be empty at the root"
-                             : level == Level::item ? "must not be empty for specified array items"
-                                                    : "must not be empty for specified object fields");
+    errors.required(at_type, level == Level::root ? "must not be empty at the root"
+                             : level == Level::item
+                                 ? "must not be empty for specified array items"
+                                 : "must not be empty for specified object fields");
   }
   if (embedded && !others.is_null())
     errors.forbidden(additional, "must not be used if x-kubernetes-embedded-resource is set");
@@ -162,8 +165,7 @@ void check_nested_complete(const Path& path, const Value& schema, const Path& at
                           errors);
   const Path properties = path.child("properties"), at_properties = at.child("properties");
   for (const auto& [name, property] : nested["properties"].members())
-    check_nested_complete(properties.key(name.as_string()),
-                          schema["properties"][name.as_string()],
+    check_nested_complete(properties.key(name.as_string()), schema["properties"][name.as_string()],
                           at_properties.key(name.as_string()), property, errors);
 }
 
@@ -194,8 +196,8 @@ bool any_schema(const Value& schema, const Check& check) {
 }
 
 bool is_unsupported(const Value& schema) {
-  for (const char* field : {"id", "$ref", "patternProperties", "definitions", "dependencies",
-                            "additionalItems"})
+  for (const char* field :
+       {"id", "$ref", "patternProperties", "definitions", "dependencies", "additionalItems"})
     if (!schema[field].is_null()) return true;
   return schema["items"].is_array() ||
          (!schema["properties"].empty() && schema["additionalProperties"].is_object());
@@ -233,10 +235,10 @@ void check_rules(const Path& path, const Value& schema, FieldErrors& errors) {
       errors.required(at.child("messageExpression"),
                       "messageExpression must be non-empty if specified");
     if (!rule["reason"].is_null())
-      check_supported(at.child("reason"), rule["reason"],
-                      {"FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid",
-                       "FieldValueRequired"},
-                      errors);
+      check_supported(
+          at.child("reason"), rule["reason"],
+          {"FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"},
+          errors);
     const Path at_field = at.child("fieldPath");
     if (!field.empty() && trim(field).empty())
       errors.invalid(at_field, field, "must be non-empty if specified");
@@ -307,8 +309,7 @@ void check_list_and_map(const Path& path, const Value& schema, FieldErrors& erro
       errors.invalid(at_list, list, must);
   }
   if (kind == "map") {
-    if (names.empty())
-      errors.required(keys, "must not be empty if x-kubernetes-list-type is map");
+    if (names.empty()) errors.required(keys, "must not be empty if x-kubernetes-list-type is map");
     if (item.is_null())
       errors.required(items, "must have a schema if x-kubernetes-list-type is map");
     if (item.is_object() && item["type"].as_string() != "object")
@@ -403,10 +404,11 @@ void check_schema(const Path& path, const Value& schema, const Place& place, Fie
 // With a status subresource, only a few things may stand at the root.
 void check_root(const Path& path, const Value& schema, FieldErrors& errors) {
   static const std::initializer_list<std::string_view> allowed = {
-      "description", "type",      "format",     "title",    "maximum",   "exclusiveMaximum",
-      "minimum",     "exclusiveMinimum", "maxLength", "minLength", "pattern",   "maxItems",
-      "minItems",    "uniqueItems", "multipleOf", "required", "items",     "properties",
-      "externalDocs", "example",  kPreserve,    kRules};
+      "description",      "type",     "format",           "title",        "maximum",
+      "exclusiveMaximum", "minimum",  "exclusiveMinimum", "maxLength",    "minLength",
+      "pattern",          "maxItems", "minItems",         "uniqueItems",  "multipleOf",
+      "required",         "items",    "properties",       "externalDocs", "example",
+      kPreserve,          kRules};
   if (schema["type"].as_string() != "object" && !empty_text(schema["type"])) {
     errors.invalid(path.child("type"), schema["type"],
                    "only \"object\" is allowed as the type at the root of the schema if the status "
@@ -457,9 +459,8 @@ void check_custom_validation(const Path& path, const Value& validation, bool sta
     check_invariants(at, schema, Level::root, found);
     check_complete(at, schema, at, schema, found);
     std::vector<FieldError> sorted = found.list();
-    std::stable_sort(sorted.begin(), sorted.end(), [](const FieldError& a, const FieldError& b) {
-      return a.text() < b.text();
-    });
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const FieldError& a, const FieldError& b) { return a.text() < b.text(); });
     for (FieldError& error : sorted) errors.add(std::move(error));
   }
   Place place;

@@ -16,7 +16,8 @@ const Path& spec_path() {
 }
 
 constexpr std::size_t kParametersMax = 10 * 1024;
-constexpr std::string_view kOneOfRequest = "exactly one of `exactly` or `firstAvailable` is required";
+constexpr std::string_view kOneOfRequest =
+    "exactly one of `exactly` or `firstAvailable` is required";
 constexpr std::string_view kNotARequest =
     "must be the name of a request in the claim or the name of a request and a subrequest "
     "separated by '/'";
@@ -26,8 +27,7 @@ template <typename Check>
 bool check_items(const Path& path, const Value& list, std::size_t most, FieldErrors& errors,
                  const Check& check) {
   if (list.size() > most) {
-    errors.too_many(path, static_cast<std::int64_t>(list.size()),
-                    static_cast<std::int64_t>(most));
+    errors.too_many(path, static_cast<std::int64_t>(list.size()), static_cast<std::int64_t>(most));
     return false;
   }
   for (std::size_t i = 0; i < list.size(); ++i) check(path.index(i), list[i]);
@@ -76,8 +76,9 @@ void check_device_qualified_name(const Path& path, const std::string& name, Fiel
 void check_fully_qualified_name(const Path& path, const Value& name, FieldErrors& errors) {
   check_device_qualified_name(path, name.str(), errors);
   if (name.as_string().find('/') == std::string_view::npos)
-    errors.invalid(path, name, "a fully qualified name must be a domain and a name separated by a "
-                               "slash");
+    errors.invalid(path, name,
+                   "a fully qualified name must be a domain and a name separated by a "
+                   "slash");
 }
 
 void check_device_selectors(const Path& path, const Value& selectors, FieldErrors& errors) {
@@ -171,7 +172,8 @@ void check_request_reference(const Path& path, const Value& reference, const Req
   for (const auto& part : parts)
     errors.invalid_each(path, std::string(part), dns1123_label_messages(part));
   const auto found = names.find(std::string(parts[0]));
-  if (found == names.end() || (parts.size() == 2 && found->second.count(std::string(parts[1])) == 0))
+  if (found == names.end() ||
+      (parts.size() == 2 && found->second.count(std::string(parts[1])) == 0))
     errors.invalid(path, reference, kNotARequest);
 }
 
@@ -199,8 +201,9 @@ void check_device_claim(const Path& path, const Value& spec, FieldErrors& errors
   const auto reference = [&](const Path& place, const Value& name) {
     check_request_reference(place, name, names, errors);
   };
-  check_set(at.child("requests"), devices["requests"], 32, "name", errors,
-            [&](const Path& place, const Value& request) { check_request(place, request, errors); });
+  check_set(
+      at.child("requests"), devices["requests"], 32, "name", errors,
+      [&](const Path& place, const Value& request) { check_request(place, request, errors); });
   check_items(
       at.child("constraints"), devices["constraints"], 32, errors,
       [&](const Path& place, const Value& constraint) {
@@ -283,9 +286,9 @@ bool is_semantic_version(const std::string& text) {
   };
   const auto word = [](std::string_view s) {
     return !s.empty() &&
-           s.find_first_not_of("0123456789-"
-                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
-               std::string_view::npos;
+           s.find_first_not_of(
+               "0123456789-"
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
   };
   std::string_view rest = text;
   std::string_view build, before;
@@ -365,12 +368,14 @@ void check_valid_values(const Path& path, const Quantity& chosen, const Quantity
     found = found || nano == chosen.nano();
   });
   if (!found)
-    errors.invalid(path, chosen.text(), "default value is not valid according to the requestPolicy");
+    errors.invalid(path, chosen.text(),
+                   "default value is not valid according to the requestPolicy");
 }
 
 void check_valid_range(const Path& path, const Quantity& chosen, const Quantity& capacity,
                        const Value& range, FieldErrors& errors) {
-  const Path at_least = path.child("min"), at_most = path.child("max"), at_step = path.child("step");
+  const Path at_least = path.child("min"), at_most = path.child("max"),
+             at_step = path.child("step");
   if (range["min"].is_null()) {
     errors.required(at_least, "required when validRange is defined");
     return;
@@ -394,13 +399,14 @@ void check_valid_range(const Path& path, const Quantity& chosen, const Quantity&
   const Quantity step = Quantity::of(range["step"]);
   const auto check_multiple = [&](const Quantity& value) {
     if (step.value() != 0 && (value.value() - least.value()) % step.value() != 0)
-      errors.invalid(at_step, value.text(), "value is not a multiple of a given step (" +
-                                                step.text() + ") from (" + least.text() + ')');
+      errors.invalid(at_step, value.text(),
+                     "value is not a multiple of a given step (" + step.text() + ") from (" +
+                         least.text() + ')');
   };
   if (least.nano() + step.nano() > capacity.nano())
-    errors.invalid(at_step, step.text(),
-                   "one step " + (least + step).text() +
-                       " is larger than capacity value: " + capacity.text());
+    errors.invalid(
+        at_step, step.text(),
+        "one step " + (least + step).text() + " is larger than capacity value: " + capacity.text());
   check_multiple(chosen);
   if (limited) check_multiple(most);
 }
@@ -502,10 +508,9 @@ void check_node_choice(const Path& path, const Value& owner, std::string_view em
     check_node_selector(at, selector, errors);
     const Value& terms = selector["nodeSelectorTerms"];
     if (empty_name != "must not be empty" && terms.size() != 1)
-      errors.invalid_printed(
-          at.child("nodeSelectorTerms"),
-          printed_internal_list("io.k8s.api.core.v1.NodeSelectorTerm", terms),
-          "must have exactly one node selector term");
+      errors.invalid_printed(at.child("nodeSelectorTerms"),
+                             printed_internal_list("io.k8s.api.core.v1.NodeSelectorTerm", terms),
+                             "must have exactly one node selector term");
   }
   if (const Value& all = owner["allNodes"]; !all.is_null()) {
     if (all.as_bool())
@@ -544,16 +549,15 @@ void check_device(const Path& path, const Value& device, const Value& old, bool 
   }
   for (const auto& [name, amount] : capacity.members()) {
     check_device_qualified_name(at_capacity, name.str(), errors);
-    check_capacity(at_capacity.key(name.as_string()), amount, device["allowMultipleAllocations"].as_bool(),
-                   errors);
+    check_capacity(at_capacity.key(name.as_string()), amount,
+                   device["allowMultipleAllocations"].as_bool(), errors);
   }
   if (old.is_null() || !(old["taints"] == device["taints"]))
     check_items(path.child("taints"), device["taints"], 16, errors,
                 [&](const Path& at, const Value& taint) { check_taint(at, taint, errors); });
-  check_set(path.child("consumesCounters"), device["consumesCounters"], 2, "counterSet", errors,
-            [&](const Path& at, const Value& used) {
-              check_counters(at, used, "counterSet", errors);
-            });
+  check_set(
+      path.child("consumesCounters"), device["consumesCounters"], 2, "counterSet", errors,
+      [&](const Path& at, const Value& used) { check_counters(at, used, "counterSet", errors); });
   if (own_nodes) {
     std::vector<std::string> given;
     check_node_choice(path, device, "must not be empty", given, errors);
@@ -578,8 +582,7 @@ void check_slice_spec(const Value& spec, const Value& old, FieldErrors& errors) 
   if (slices <= 0) errors.invalid(pool.child("resourceSliceCount"), slices, kNotPositive);
   const auto generation = spec["pool"]["generation"].as_int();
   if (generation < 0)
-    errors.invalid(pool.child("generation"), generation,
-                   "must be greater than or equal to zero");
+    errors.invalid(pool.child("generation"), generation, "must be greater than or equal to zero");
   if (!old.is_null()) {
     check_immutable(pool.child("name"), spec["pool"]["name"], old["pool"]["name"], errors);
     for (const char* field : {"driver", "nodeName"})

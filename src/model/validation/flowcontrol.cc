@@ -51,8 +51,9 @@ void check_resource_rule(const Path& path, const Value& rule, FieldErrors& error
   const Path namespaces = path.child("namespaces");
   const Value& list = rule["namespaces"];
   if (list.empty() && !rule["clusterScope"].as_bool()) {
-    errors.required(namespaces,
-                    "resource rules that are not cluster scoped must supply at least one namespace");
+    errors.required(
+        namespaces,
+        "resource rules that are not cluster scoped must supply at least one namespace");
   } else if (has_wildcard(list)) {
     if (list.size() > 1)
       errors.invalid(namespaces, list, "if '*' is present, must not specify other namespaces");
@@ -107,8 +108,8 @@ void check_subject(const Path& path, const Value& subject, FieldErrors& errors) 
     const Path at = path.child(form.field);
     const Value& named = subject[form.field];
     if (named.is_null()) {
-      errors.required(at, std::string(form.field) + " is required when subject kind is '" + kind +
-                              '\'');
+      errors.required(
+          at, std::string(form.field) + " is required when subject kind is '" + kind + '\'');
       continue;
     }
     if (empty_text(named["name"]))
@@ -124,9 +125,9 @@ void check_subject(const Path& path, const Value& subject, FieldErrors& errors) 
   // The service account's own place comes first among the others, too.
   for (const Form& form : {forms[0], forms[1], forms[2]})
     if (form.kind != kind && !subject[form.field].is_null())
-      errors.forbidden(path.child(form.field),
-                       std::string(form.field) + " is forbidden when subject kind is not '" +
-                           std::string(form.kind) + '\'');
+      errors.forbidden(path.child(form.field), std::string(form.field) +
+                                                   " is forbidden when subject kind is not '" +
+                                                   std::string(form.kind) + '\'');
 }
 
 void check_conditions(const Value& object, FieldErrors& errors) {
@@ -172,7 +173,8 @@ void check_flow_schema(const Value& object, FieldErrors& errors) {
   if (order <= 0) errors.invalid(precedence, order, "must be a positive value");
   if (order > 10000) errors.invalid(precedence, order, "must not be greater than 10000");
   if (order == 1 && name != "exempt")
-    errors.invalid(precedence, order, "only the schema named 'exempt' may have matchingPrecedence 1");
+    errors.invalid(precedence, order,
+                   "only the schema named 'exempt' may have matchingPrecedence 1");
   const Value& method = spec["distinguisherMethod"];
   const Path at_method = spec_path().child("distinguisherMethod");
   if (!method.is_null() && !is_one_of(text_of(method, "type"), {"ByNamespace", "ByUser"}))
@@ -211,7 +213,8 @@ void check_flow_schema(const Value& object, FieldErrors& errors) {
 void check_shares(const Path& path, const Value& level, FieldErrors& errors) {
   const Value& shares = level["nominalConcurrencyShares"];
   if (!shares.is_null() && shares.as_int() < 0)
-    errors.invalid(path.child("nominalConcurrencyShares"), shares, "must be a non-negative integer");
+    errors.invalid(path.child("nominalConcurrencyShares"), shares,
+                   "must be a non-negative integer");
 }
 
 void check_lendable(const Path& path, const Value& level, FieldErrors& errors) {
@@ -238,8 +241,7 @@ void check_queuing(const Path& path, const Value& queuing, FieldErrors& errors) 
   else if (std::ceil(std::log2(static_cast<double>(queues)) * static_cast<double>(hand)) > 60)
     errors.invalid(at_hand, hand,
                    "required entropy bits of deckSize " + std::to_string(queues) +
-                       " and handSize " + std::to_string(hand) +
-                       " should not be greater than 60");
+                       " and handSize " + std::to_string(hand) + " should not be greater than 60");
 }
 
 void check_limited(const Path& path, const Value& limited, FieldErrors& errors) {
@@ -308,8 +310,6 @@ void check_priority_level(const Value& object, FieldErrors& errors) {
   }
   check_conditions(object, errors);
 }
-
-
 
 void status_conditions(const Value& object, const Value&, FieldErrors& errors) {
   check_conditions(object, errors);

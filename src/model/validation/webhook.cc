@@ -15,8 +15,8 @@ void check_webhook_url(const Path& path, const std::string& url, FieldErrors& er
     rest.resize(hash);
   }
   const auto refused = [&](const std::string& why) {
-    errors.required(path, "url must be a valid URL: parse " + codec::to_json(codec::Value(url)) + ": " +
-                              why + form);
+    errors.required(path, "url must be a valid URL: parse " + codec::to_json(codec::Value(url)) +
+                              ": " + why + form);
   };
   for (const char c : rest)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
@@ -24,8 +24,8 @@ void check_webhook_url(const Path& path, const std::string& url, FieldErrors& er
       return;
     }
   const std::size_t colon = rest.find(':');
-  const std::size_t other = rest.find_first_not_of(
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+  const std::size_t other =
+      rest.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
   if (colon == 0) {
     refused("missing protocol scheme");
     return;
@@ -62,10 +62,8 @@ void check_webhook_url(const Path& path, const std::string& url, FieldErrors& er
     errors.invalid(path, scheme, "'https' is the only allowed URL scheme" + form);
   if (authority.empty()) errors.invalid(path, authority, "host must be specified" + form);
   if (has_user) errors.invalid(path, user, "user information is not permitted in the URL");
-  if (!fragment.empty())
-    errors.invalid(path, fragment, "fragments are not permitted in the URL");
-  if (!query.empty())
-    errors.invalid(path, query, "query parameters are not permitted in the URL");
+  if (!fragment.empty()) errors.invalid(path, fragment, "fragments are not permitted in the URL");
+  if (!query.empty()) errors.invalid(path, query, "query parameters are not permitted in the URL");
 }
 
 void check_webhook_service(const Path& path, const codec::Value& service, bool swapped,
