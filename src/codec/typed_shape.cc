@@ -12,6 +12,21 @@ Error failed(std::string message) {
   return Error{.reason = Reason::unknown, .message = std::move(message)};
 }
 
+// A plain field that is always served has its zero value for a default in the original's schema.
+Value zero_value(const Field& field) {
+  if (!field.keep_empty || field.pointer || field.type == nullptr ||
+      field.type->shape != Shape::scalar)
+    return {};
+  switch (field.type->scalar) {
+    case Scalar::string: return Value("");
+    case Scalar::boolean: return Value(false);
+    case Scalar::int32:
+    case Scalar::int64:
+    case Scalar::float64: return Value(0);
+    default: return {};
+  }
+}
+
 std::string quoted_list(const std::vector<std::string>& names) {
   std::string out = "[";
   for (const std::string& name : names) out += (out.size() > 1 ? " \"" : "\"") + name + '"';
@@ -91,7 +106,11 @@ Result<PathElement> element_of(const Use& list, const Value& element) {
     }
     const Type* type = element_use(list).type;
     const Field* field = type == nullptr ? nullptr : type->field(name);
-    if (field != nullptr && !field->default_value.is_null()) keys.set(name, field->default_value);
+    if (field == nullptr) continue;
+    if (!field->default_value.is_null())
+      keys.set(name, field->default_value);
+    else if (const Value zero = zero_value(*field); !zero.is_null())
+      keys.set(name, zero);
   }
   if (keys.empty())
     return failed("associative list with keys has an element that omits all key fields " +

@@ -1,6 +1,7 @@
 // Create, update and patch. The order of the steps is that of Kubernetes' handlers and generic
 // store, because it decides which of several faults a client is told about.
 #include "base/text.h"
+#include "codec/go_text.h"
 #include "codec/managed_fields.h"
 #include "codec/patch.h"
 #include "model/meta.h"
@@ -295,8 +296,9 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
       strict.push_back("duplicate field " + quote(field));
   const std::string_view how = request.options.field_validation;
   const auto quoted = [&] {
-    return strategic ? codec::to_json(patch)
-                     : codec::patched_text(*patched, current, resource.type);
+    return strategic
+               ? codec::go_text(patch)
+               : codec::patched_text(*patched, current, resource.custom ? nullptr : resource.type);
   };
   if (strategic) {
     const std::string problem = codec::conversion_problem(*patched, *resource.type);

@@ -193,7 +193,6 @@ int command_test_golden(const GoldenOptions& options) {
       return candidate.recognises(*parsed);
     });
     if (player == all.end()) {
-      std::cout << path << ": no player for this kind of recording\n";
       tally.add({{.category = "without player", .name = path, .skipped = true}});
       continue;
     }

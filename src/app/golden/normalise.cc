@@ -204,6 +204,19 @@ Array sorted(const Value& list, const std::function<std::string(const Value&)>& 
   return out;
 }
 
+// Of two long texts, the parts where they begin to differ.
+std::pair<std::string, std::string> ends_of(const Value& want, const Value& got) {
+  constexpr std::size_t context = 60, length = 300;
+  std::string a = codec::to_json(want), b = codec::to_json(got);
+  const auto first = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+  const auto same = static_cast<std::size_t>(first - a.begin());
+  if (same > 2 * context) {
+    a = "..." + a.substr(same - context);
+    b = "..." + b.substr(same - context);
+  }
+  return {a.substr(0, length), b.substr(0, length)};
+}
+
 std::string manager_key(const Value& entry) {
   std::string out;
   for (const char* name : {"operation", "manager", "subresource", "apiVersion"})
@@ -255,7 +268,8 @@ void compare(const Value& want, const Value& got, const std::string& path,
     for (std::size_t i = 0; i < a.size() && i < b.size(); ++i)
       compare(a[i], b[i], path + '[' + std::to_string(i) + ']', out, limit);
   } else if (!(want == got)) {
-    out.push_back(here + ": want " + shortened(want, 300) + ", got " + shortened(got, 300));
+    const auto [a, b] = ends_of(want, got);
+    out.push_back(here + ": want " + a + ", got " + b);
   }
 }
 
