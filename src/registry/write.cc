@@ -313,7 +313,14 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   auto decoded = model::decode(
       resource, codec::JsonDocument{object, {}},
       how == "Ignore" ? model::FieldValidation::ignore : model::FieldValidation::warn);
-  if (!decoded.ok()) return unfit_patch(*patched, quoted(), decoded.error().message);
+  if (!decoded.ok()) {
+    // What a body's decoder says before the fault itself is not said of a patch.
+    std::string problem = decoded.error().message;
+    const std::string head = " cannot be handled as a " + resource.kind + ": ";
+    if (const std::size_t at = problem.find(head); at != std::string::npos)
+      problem.erase(0, at + head.size());
+    return unfit_patch(*patched, quoted(), problem);
+  }
   for (std::string& text : decoded->warnings) strict.push_back(std::move(text));
   if (how == "Strict" && !strict.empty())
     return unfit_patch(*patched, quoted(), "strict decoding error: " + join(strict, ", "));
