@@ -140,28 +140,30 @@ class LiveNetwork : public ::testing::Test {
   void serve(std::unique_ptr<host::Stream> stream, const std::string& address) {
     auto shared = std::shared_ptr<host::Stream>(std::move(stream));
     auto input = std::make_shared<std::string>();
-    served.push_back(shared);
-    shared->start({.on_data =
-                       [weak = std::weak_ptr(shared), input, address](std::string_view bytes) {
-                         *input += bytes;
-                         std::size_t end;
-                         while ((end = input->find("\r\n\r\n")) != std::string::npos) {
-                           const std::string head = to_lower(input->substr(0, end));
-                           input->erase(0, end + 4);
-                           std::string body = address;
-                           for (const std::string& line : split(head, '\n'))
-                             if (line.starts_with("x-forwarded-proto"))
-                               body += " " + std::string(trim(line));
-                           if (const auto s = weak.lock())
-                             s->write("HTTP/1.1 200 OK\r\nContent-Length: " +
-                                      std::to_string(body.size()) + "\r\n\r\n" + body);
-                         }
-                       },
-                   .on_end =
-                       [this, weak = std::weak_ptr(shared)] {
-                         loop.post([this, weak] { std::erase(served, weak.lock()); });
-                       },
-                   .on_drained = {}});
+    served.emplace_back(address, shared);
+    shared->start(
+        {.on_data =
+             [weak = std::weak_ptr(shared), input, address](std::string_view bytes) {
+               *input += bytes;
+               std::size_t end;
+               while ((end = input->find("\r\n\r\n")) != std::string::npos) {
+                 const std::string head = to_lower(input->substr(0, end));
+                 input->erase(0, end + 4);
+                 std::string body = address;
+                 for (const std::string& line : split(head, '\n'))
+                   if (line.starts_with("x-forwarded-proto")) body += " " + std::string(trim(line));
+                 if (const auto s = weak.lock())
+                   s->write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+                            "\r\n\r\n" + body);
+               }
+             },
+         .on_end =
+             [this, weak = std::weak_ptr(shared)] {
+               loop.post([this, weak] {
+                 std::erase_if(served, [&](const auto& one) { return one.second == weak.lock(); });
+               });
+             },
+         .on_drained = {}});
   }
   void put_service(const std::vector<TestEndpoint>& endpoints, const std::string& more = "") {
     cluster.put("services", service("shop", "web",
@@ -203,7 +205,8 @@ class LiveNetwork : public ::testing::Test {
   std::unique_ptr<host::Processes> processes = host::make_linux_processes(loop);
   TestCluster cluster{loop};
   AddressPlan plan;
-  std::vector<std::shared_ptr<host::Stream>> served;
+  // By the pod's address.
+  std::vector<std::pair<std::string, std::shared_ptr<host::Stream>>> served;
   std::unique_ptr<Network> network;
 };
 
@@ -349,6 +352,8 @@ TEST_F(LiveNetwork, ARollingUpdateAKillAndAReloadLoseNoRequest) {
     pass(20);
     endpoints.erase(endpoints.begin());
     put_endpoints(endpoints);
+    // The process is gone, its connections with it; then the pod's network.
+    std::erase_if(served, [&](const auto& one) { return one.first == old.attachment.address; });
     network->pods()->detach(json("{}"), old.attachment, [] {});
     pass(20);
   }

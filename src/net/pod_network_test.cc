@@ -138,6 +138,30 @@ TEST_F(LivePodNetwork, PodsAreReachedAdoptedAndRemoved) {
   EXPECT_NE(shell("ip link show " + plan->bridge), 0);
 }
 
+// The first packets to a pod were lost while the bridge did not forward to it yet.
+TEST_F(LivePodNetwork, TheFirstConnectionToAPodDoesNotWait) {
+  auto plan = claim_addresses(*links, *files, {.directory = directory.path()});
+  ASSERT_TRUE(plan.ok() && plan->live());
+  BridgePodNetwork network(loop, *links, *files, {.plan = *plan, .resolver = {}});
+  auto sockets = host::make_linux_sockets(loop);
+  for (int i = 0; i < 30; ++i) {
+    cluster::PodAttachment pod;
+    network.attach(json("{}"), [&](Result<cluster::PodAttachment> attached) { pod = *attached; });
+    auto listener = sockets->listen(
+        pod.address, 8080, [](auto) {}, pod.network_namespace);
+    ASSERT_TRUE(listener.ok());
+    const auto start = std::chrono::steady_clock::now();
+    sockets->connect(pod.address, 8080, [&](auto connected) {
+      EXPECT_TRUE(connected.ok());
+      loop.stop();
+    });
+    loop.run();
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
+  }
+  network.remove_all();
+  release_addresses(*links, *plan);
+}
+
 TEST_F(LivePodNetwork, EnginesSideBySideShareNothing) {
   TestDirectory other;
   auto a = claim_addresses(*links, *files, {.directory = directory.path()});

@@ -4,10 +4,12 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
@@ -181,6 +183,21 @@ Result<void> allow_hairpin(Netlink& netlink, int index) {
   request.add_number(IFLA_BRPORT_MODE, std::uint8_t{1});
   request.close(port);
   return netlink.run(std::move(request), "set hairpin");
+}
+
+// The bridge forwards through a port only once the kernel's link watch has seen its carrier, which
+// it does some time later; packets before that are lost, and the first connection to a new pod
+// would wait a second for the repetition. Asking for the link's state makes it look now.
+void settle_carrier(const std::string& name) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  ethtool_value value{};
+  value.cmd = ETHTOOL_GLINK;
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  (void)::ioctl(fd, SIOCETHTOOL, &request);
+  ::close(fd);
 }
 
 Result<void> configure_inside(const PodLink& pod) {
@@ -368,6 +385,7 @@ class LinuxLinks final : public Links {
     if (!made.ok()) return made;
     TRY_VOID(configure_inside(pod));
     inside.leave();
+    settle_carrier(pod.host_name);
     return allow_hairpin(netlink, index_of(pod.host_name));
   }
 
