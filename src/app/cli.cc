@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "app/commands.h"
@@ -171,6 +172,13 @@ int run_command_line(int argc, char** argv) {
   auto* help = program.add_subcommand("help", "Print this help");
   help->callback([&] { std::cout << program.help(); });
 
+  const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::none_of(commands.begin(), commands.end(),
+                   [&](const CLI::App* c) { return c->check_name(argv[1]); })) {
+    std::cerr << "keelson: no command \"" << argv[1] << "\"; keelson help lists them\n";
+    return 2;
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

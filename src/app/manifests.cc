@@ -86,7 +86,10 @@ void take(Manifests& all, const std::string& file, codec::Value object, codec::Y
     }
   if (object.at("metadata.name").as_string().empty() &&
       object.at("metadata.generateName").as_string().empty()) {
-    all.problems.push_back(at(file, places.find("metadata.name")) + ": metadata.name is missing");
+    all.problems.push_back(at(file, places.find("metadata.name")) +
+                           (object.at("metadata.name").is_null()
+                                ? ": metadata.name is missing"
+                                : ": metadata.name is no text: quote it"));
     return;
   }
   all.parts.push_back({file, std::move(object), std::move(places)});

@@ -70,6 +70,7 @@ class ExecSession : public cluster::Session, public std::enable_shared_from_this
       : loop_(loop), processes_(processes), events_(std::move(events)) {}
   ~ExecSession() override {
     if (pid_ > 0 && !exited_) (void)processes_.signal(pid_, terminal_ >= 0 ? SIGHUP : SIGKILL);
+    writable_.reset();
     if (input_ >= 0 && input_ != terminal_) ::close(input_);
     if (terminal_ >= 0) ::close(terminal_);
   }
@@ -171,6 +172,8 @@ class ExecSession : public cluster::Session, public std::enable_shared_from_this
     while (!waiting_.empty() && input_ >= 0) {
       const ssize_t n = ::write(input_, waiting_.data(), waiting_.size());
       if (n < 0 && errno == EAGAIN) {
+        // More input may come while this one waits: one watch serves both.
+        if (writable_) return;
         writable_ = loop_.watch_fd(input_, false, true, [weak = weak_from_this()](bool, bool) {
           if (const auto self = weak.lock()) {
             self->writable_.reset();
@@ -186,6 +189,7 @@ class ExecSession : public cluster::Session, public std::enable_shared_from_this
       waiting_.erase(0, static_cast<std::size_t>(n));
     }
     if (ending_ && input_ >= 0 && input_ != terminal_) {
+      writable_.reset();
       ::close(input_);
       input_ = -1;
     } else if (ending_ && input_ >= 0) {

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The command line as a newcomer meets it: up, status, down, delete, several engines, bad input, sudden death."""
+import json, os, pathlib, signal, subprocess, time, unittest
+import engine as e2e
+from engine import wait_for
+
+
+def containers(engine):
+    return {pod['metadata']['name']: (status['containerID'], status['restartCount'])
+            for pod in engine.get('pods', '-A')['items'] for status in pod['status'].get('containerStatuses', [])}
+
+
+class Up(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): e2e.tools()
+
+    def test_life_of_an_engine(self):
+        engine = e2e.Engine('life')
+        engine.kubeconfig.write_text('apiVersion: v1\nkind: Config\ncurrent-context: mine\ncontexts:\n- name: mine\n'
+                                     '  context: {cluster: c, user: u}\nclusters:\n- name: c\n  cluster: {server: "https://x"}\n'
+                                     'users:\n- name: u\n  user: {token: secret}\n')
+        up = engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
+        self.assertIn('Deployment/web', up.stdout)
+        self.assertIn('web:1', up.stdout)          # stand-ins are named
+        config = engine.kubeconfig.read_text()
+        self.assertIn('current-context: mine', config)
+        self.assertIn('token: secret', config)
+        status = json.loads(engine.keelson('status', '--name', 'life', '-o', 'json').stdout)
+        self.assertTrue(status['well'])
+        self.assertEqual([w['ready'] for w in status['workloads']], [2])
+        before = containers(engine)
+        again = engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
+        self.assertIn('0 of them new', again.stderr)
+        self.assertEqual(containers(engine), before)
+        engine.keelson('down', '--name', 'life')
+        self.assertEqual(engine.keelson('status', '--name', 'life', check=False).returncode, 1)
+        engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
+        engine.keelson('delete', '--name', 'life')
+        self.assertFalse((engine.home / 'life').exists())
+        self.assertNotIn('keelson-life', engine.kubeconfig.read_text())
+        self.assertIn('token: secret', engine.kubeconfig.read_text())
+
+    def test_kill_and_adopt(self):
+        engine = e2e.Engine('kill')
+        manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB)
+        engine.up(manifest)
+        before = containers(engine)
+        for round in range(5):
+            made = [f'kept-{round}-{i}' for i in range(20)]
+            for name in made: engine.kubectl('create', 'cm', name)
+            os.kill(engine.pid(), signal.SIGKILL)
+            engine.up(manifest)
+            there = {c['metadata']['name'] for c in engine.get('cm')['items']}
+            self.assertLessEqual(set(made), there, 'an acknowledged object is missing')
+            self.assertEqual(containers(engine), before, 'a container was restarted')
+
+    def test_engines_side_by_side(self):
+        one, two = e2e.Engine('one'), e2e.Engine('two')
+        for engine in (one, two): engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
+        one.kubectl('create', 'cm', 'only-in-one')
+        self.assertNotIn('only-in-one', two.kubectl('get', 'cm'))
+        for engine in (one, two): engine.keelson('delete', '--name', engine.name)
+
+    def test_bad_manifests_name_file_line_and_field(self):
+        engine = e2e.Engine('bad')
+        bad = engine.home / 'bad'
+        bad.mkdir()
+        (bad / 'good.yaml').write_text('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n')
+        (bad / 'field.yaml').write_text('apiVersion: v1\nkind: Service\nmetadata:\n  name: s\nspec:\n  ports:\n'
+                                        '    - port: 80\n    - port: 99999\n')
+        (bad / 'unknown.yaml').write_text('apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: u\ndatta:\n  a: b\n')
+        (bad / 'syntax.yaml').write_text('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x\n')
+        (bad / 'kind.yaml').write_text('apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: none}\n')
+        up = engine.up(bad, check=False)
+        self.assertEqual(up.returncode, 1)
+        for expected in ('field.yaml:8', 'spec.ports[1].port', 'unknown.yaml:5', 'datta', 'syntax.yaml:', 'kind.yaml:2',
+                         'Nothing'):
+            self.assertIn(expected, up.stderr)
+        self.assertEqual(engine.get('cm', 'good')['metadata']['name'], 'good')
+
+    def test_what_cannot_run_is_told(self):
+        engine = e2e.Engine('cannot')
+        pod = engine.manifest(e2e.PLATFORM + '---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n'
+                              'spec: {containers: [{name: c, image: "private/none:1"}]}\n')
+        up = engine.keelson('up', str(pod), '--name', 'cannot', '--timeout', '5s', check=False)
+        self.assertEqual(up.returncode, 1)
+        self.assertRegex(up.stdout, r'Pod default/p\s+(ErrImagePull|ImagePullBackOff)')
+
+    def test_bare_api_server(self):
+        engine = e2e.Engine('bare')
+        process = engine.serve('--controllers', 'none')
+        engine.kubectl('create', 'cm', 'a')
+        self.assertEqual(engine.get('nodes')['items'], [])
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=20), 0)
+
+    def test_wrong_use_is_explained(self):
+        engine = e2e.Engine('use')
+        for words, expected in ((['up', '/nowhere'], 'no such file'), (['up'], 'PATHS'), (['load', 'x'], 'http://'),
+                                (['frob'], 'frob'), (['status', '--name', 'A!'], 'lower-case')):
+            done = engine.keelson(*words, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(expected, done.stdout + done.stderr)
+        self.assertIn('up', engine.keelson('help').stdout)
+        self.assertIn('1.36', engine.keelson('version').stdout)
+
+
+if __name__ == '__main__': e2e.main()
