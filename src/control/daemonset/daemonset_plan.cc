@@ -11,9 +11,8 @@
 #include "model/selector.h"
 
 namespace keelson::control {
+namespace daemon {
 namespace {
-
-using namespace daemon;
 
 constexpr std::string_view kResource = "daemonsets.apps";
 constexpr std::size_t kBurst = 250;
@@ -453,10 +452,11 @@ Result<void> DaemonSync::write_status(bool observed) {
 }
 
 }  // namespace
+}  // namespace daemon
 
 Result<void> sync_daemon_set(const DaemonSetInputs& inputs, Script& script,
                              DaemonSetOutcome& outcome) {
-  return DaemonSync(inputs, script, outcome).run();
+  return daemon::DaemonSync(inputs, script, outcome).run();
 }
 
 }  // namespace keelson::control

@@ -9,14 +9,15 @@ namespace {
 constexpr int kRetriesMax = 15;
 
 Value owner_of(const cluster::View& view, const Value& replica_set) {
-  return resolve_controller(view, kDeployments, "Deployment", replica_set);
+  return resolve_controller(view, rollout::kDeployments, "Deployment", replica_set);
 }
 
 // Those that might adopt the ReplicaSet. An empty selector selects nothing here.
 std::vector<cluster::Key> selecting(const cluster::View& view, const Value& replica_set) {
   std::vector<cluster::Key> keys;
   if (model::labels_of(replica_set).empty()) return keys;
-  for (const Value& deployment : view.list(kDeployments, model::namespace_of(replica_set))) {
+  for (const Value& deployment :
+       view.list(rollout::kDeployments, model::namespace_of(replica_set))) {
     const auto selector = model::LabelSelector::of(deployment["spec"]["selector"]);
     if (selector.ok() && !selector->matches_everything() &&
         selector->matches(model::labels_of(replica_set)))
@@ -42,11 +43,11 @@ bool is_recreate(const Value& deployment) {
 std::vector<cluster::Key> keys_of_pod(const cluster::View& view, const Value& before,
                                       const Value& after) {
   if (!after.is_null()) return {};
-  const Value replica_set = resolve_controller(view, kReplicaSets, "ReplicaSet", before);
+  const Value replica_set = resolve_controller(view, rollout::kReplicaSets, "ReplicaSet", before);
   if (replica_set.is_null()) return {};
   const Value deployment = owner_of(view, replica_set);
   if (deployment.is_null() || !is_recreate(deployment)) return {};
-  for (const Value& sibling : view.owned_by(kReplicaSets, model::uid_of(deployment)))
+  for (const Value& sibling : view.owned_by(rollout::kReplicaSets, model::uid_of(deployment)))
     if (model::is_controlled_by(sibling, model::uid_of(deployment)) &&
         !pods_of(view, sibling).empty())
       return {};
@@ -81,8 +82,8 @@ std::vector<cluster::Key> DeploymentController::keys_of_replica_set(const cluste
 }
 
 std::vector<cluster::Watch> DeploymentController::watches() const {
-  return {cluster::watch_self(std::string(kDeployments)),
-          {std::string(kReplicaSets),
+  return {cluster::watch_self(std::string(rollout::kDeployments)),
+          {std::string(rollout::kReplicaSets),
            [this](const cluster::View& view, const Value& before, const Value& after) {
              return keys_of_replica_set(view, before, after);
            }},
@@ -98,17 +99,18 @@ Result<void> DeploymentController::limit_retries(const cluster::Key& key, Result
 
 cluster::Plan DeploymentController::reconcile(const cluster::Sync& sync) {
   DeploymentInputs inputs;
-  inputs.deployment = sync.view.get(kDeployments, sync.key.namespace_, sync.key.name);
+  inputs.deployment = sync.view.get(rollout::kDeployments, sync.key.namespace_, sync.key.name);
   if (inputs.deployment.is_null()) {
     failures_.erase(sync.key);
     return {};
   }
-  inputs.replica_sets = owned_and_orphans(sync.view, kReplicaSets, orphans_, inputs.deployment);
+  inputs.replica_sets =
+      owned_and_orphans(sync.view, rollout::kReplicaSets, orphans_, inputs.deployment);
   if (is_recreate(inputs.deployment))
     for (const Value& replica_set : inputs.replica_sets)
       inputs.pods[std::string(model::uid_of(replica_set))] = pods_of(sync.view, replica_set);
-  inputs.occupant =
-      sync.view.get(kReplicaSets, sync.key.namespace_, new_replica_set_name(inputs.deployment));
+  inputs.occupant = sync.view.get(rollout::kReplicaSets, sync.key.namespace_,
+                                  new_replica_set_name(inputs.deployment));
   inputs.now = sync.now;
   return Script::run([this, inputs = std::move(inputs), key = sync.key](Script& script) {
     Result<void> end = sync_deployment(inputs, script);

@@ -9,8 +9,7 @@
 #include "model/selector.h"
 
 namespace keelson::control {
-
-using namespace rollout;
+namespace rollout {
 
 // Puts a written ReplicaSet in the place of what was known of it.
 void DeploymentSync::note(const Value& replica_set) {
@@ -439,14 +438,16 @@ Result<void> DeploymentSync::clean_up(const ReplicaSets& old) {
   return {};
 }
 
+}  // namespace rollout
+
 std::string new_replica_set_name(const Value& deployment) {
   constexpr std::size_t kNameMax = 253;
-  const std::string hash = hash_of(deployment);
+  const std::string hash = rollout::hash_of(deployment);
   return std::string(model::name_of(deployment).substr(0, kNameMax - 1 - hash.size())) + "-" + hash;
 }
 
 Result<void> sync_deployment(const DeploymentInputs& inputs, Script& script) {
-  return DeploymentSync(inputs, script).run();
+  return rollout::DeploymentSync(inputs, script).run();
 }
 
 }  // namespace keelson::control

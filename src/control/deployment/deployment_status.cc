@@ -4,9 +4,7 @@
 
 #include "control/deployment/deployment_sync.h"
 
-namespace keelson::control {
-
-using namespace rollout;
+namespace keelson::control::rollout {
 
 Value DeploymentSync::condition(std::string_view type, std::string_view status,
                                 std::string_view reason, std::string message) const {
@@ -135,4 +133,4 @@ void DeploymentSync::wake_for_deadline(const Value& status) {
   // Else it was complete once and never times out. Kubernetes looks every few milliseconds.
 }
 
-}  // namespace keelson::control
+}  // namespace keelson::control::rollout

@@ -13,7 +13,7 @@
 #include "control/deployment/rollout.h"
 #include "model/meta.h"
 
-namespace keelson::control {
+namespace keelson::control::rollout {
 
 inline constexpr std::string_view kDeployments = "deployments.apps";
 inline constexpr std::string_view kReplicaSets = "replicasets.apps";
@@ -84,4 +84,4 @@ class DeploymentSync {
   ReplicaSets replica_sets_;  // claimed, ordered by age
 };
 
-}  // namespace keelson::control
+}  // namespace keelson::control::rollout

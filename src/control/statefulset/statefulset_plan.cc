@@ -11,9 +11,8 @@
 #include "model/selector.h"
 
 namespace keelson::control {
+namespace stateful {
 namespace {
-
-using namespace stateful;
 
 constexpr std::string_view kResource = "statefulsets.apps";
 constexpr std::size_t kBatchMax = 500;
@@ -355,9 +354,10 @@ Result<void> StatefulSync::truncate_history() {
 }
 
 }  // namespace
+}  // namespace stateful
 
 Result<void> sync_stateful_set(const StatefulSetInputs& inputs, Script& script) {
-  return StatefulSync(inputs, script).run();
+  return stateful::StatefulSync(inputs, script).run();
 }
 
 }  // namespace keelson::control
