@@ -1,10 +1,10 @@
 // The scale subresource: an autoscaling/v1 Scale as a view of the replica fields of its object. A
 // write goes through the object's own update, so all its rules hold.
 #include "base/text.h"
+#include "codec/managed_fields.h"
 #include "codec/patch.h"
 #include "model/meta.h"
 #include "model/selector.h"
-#include "registry/field_owners.h"
 #include "registry/subresources.h"
 
 namespace keelson::registry {
@@ -52,6 +52,13 @@ Value scale_of(const Call& call, const Value& object) {
   if (!selector.empty()) status.set("selector", selector);
   scale.set("status", std::move(status));
   return scale;
+}
+
+codec::FieldPath field_path_of(std::string_view dotted) {
+  codec::FieldPath path;
+  for (const std::string& name : split(dotted, '.'))
+    path.push_back(codec::PathElement::field(name));
+  return path;
 }
 
 Result<Response> answer_scale(Registry::State& state, Call& call, const Value& object, int code) {
@@ -118,32 +125,46 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
   TRY(Value live, state.converted(*call.storage, *call.resource, entry->value()));
   if (request.verb == Verb::get) return answer_scale(state, call, live, 200);
   const ScalePaths paths = paths_of(call);
-  const FieldWriter writer{call.manager(), "scale", call.now};
+  // Ownership is kept as of a Scale and then translated, as in the original.
+  const codec::FieldPath replicas_path = field_path_of(paths.replicas);
+  const std::string here = call.resource->api_version();
+  const codec::ReplicasPaths replicas_in = [&](std::string_view version) {
+    return version == here ? &replicas_path : nullptr;
+  };
+  const Value& owners = live["metadata"]["managedFields"];
+  Value before = scale_of(call, live);
+  if (Value seen = codec::scale_managers(owners, replicas_in); !seen.is_null())
+    before.edit("metadata").set("managedFields", std::move(seen));
+  const codec::Ownership ownership{.api_version = "autoscaling/v1",
+                                   .kind = "Scale",
+                                   .subresource = "scale",
+                                   .type = call.subresource->type,
+                                   .reset = {codec::field_path({"status"})}};
   Value object = live;
   if (patching && request.patch_type == PatchType::apply) {
     if (!request.body.ok()) return request.body.error();
-    Value wanted = Value::object(
-        {{"apiVersion", call.resource->api_version()}, {"kind", call.resource->kind}});
-    wanted.edit("metadata").set("name", request.name);
-    const Value& replicas = request.body->value["spec"]["replicas"];
-    if (!replicas.is_null()) wanted.edit_path(paths.replicas) = replicas;
-    TRY(object, apply_configuration(state.types, *call.resource, call.strategy, live, wanted,
-                                    writer, request.options.force.value_or(false)));
-    if (replicas.is_null()) object = live;
+    TRY(scale, codec::apply_configuration(ownership, before, request.body->value, call.manager(),
+                                          request.options.force.value_or(false), call.now));
   } else {
     if (patching) {
       TRY(scale, patched_scale(state, call, live));
     }
     TRY_VOID(check_scale(call, scale));
     const std::string revision(model::revision_of(scale));
-    object.edit_path(paths.replicas) = scale["spec"]["replicas"].as_int();
     object.edit("metadata").erase("resourceVersion");
     if (!revision.empty()) object.edit("metadata").set("resourceVersion", revision);
     // Custom resources demand a version that a Scale need not give.
     if (revision.empty() && call.strategy.versioned)
       object.edit("metadata").set("resourceVersion", model::revision_of(live));
-    track_update(state.types, *call.resource, call.strategy, live, object, writer);
+    scale = codec::track_update(ownership, before, scale, call.manager(), call.now);
   }
+  object.edit_path(paths.replicas) = scale["spec"]["replicas"].as_int();
+  const Value after =
+      codec::parent_managers(owners, scale["metadata"]["managedFields"], here, replicas_in);
+  if (after.is_null())
+    object.edit("metadata").erase("managedFields");
+  else
+    object.edit("metadata").set("managedFields", after);
   TRY(Response written, state.store_update(call, entry, std::move(object)));
   const Value now = call.request.form.kind == Form::Kind::object
                         ? written.object.value()
