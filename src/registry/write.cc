@@ -232,7 +232,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   Change change{*call.storage, stored, old, call.request.identity, call.now, rng()};
   if (is_status)
     prepare_status_update(call.strategy, change);
-  else if (call.subresource)
+  else if (call.subresource && call.request.subresource != "scale")
     prepare_part_update(call.request.subresource, change);
   else
     prepare_update(call.strategy, change);
