@@ -212,6 +212,7 @@ HttpResponse encode_error(const Error& error, const Format& format) {
   HttpResponse answer = encode(registry::status_of(error), registry::code_of(error), format);
   if (error.retry_after_seconds > 0)
     answer.headers.add("retry-after", std::to_string(error.retry_after_seconds));
+  add_warnings(answer, error.warnings);
   return answer;
 }
 
@@ -297,10 +298,10 @@ Result<codec::JsonDocument> decode_body(const HttpRequest& request, std::string_
   if (wire == Wire::protobuf) return decode_protobuf(request.body, kind, type);
   if (wire == Wire::yaml) {
     auto document = codec::parse_yaml(request.body);
-    if (!document.ok())
-      return unrecognized(
-          kind, "couldn't get version/kind; json parse error: " + document.error().message,
-          request.body);
+    if (!document.ok()) return unrecognized(kind, document.error().message, request.body);
+    if (const std::string problem = type_problem(document->value); !problem.empty())
+      return unrecognized(kind, "couldn't get version/kind; json parse error: " + problem,
+                          request.body);
     return codec::JsonDocument{std::move(document->value), std::move(document->duplicates)};
   }
   auto document = codec::parse_json_document(request.body);

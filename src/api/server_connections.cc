@@ -371,9 +371,7 @@ void serve_proxy(Server::State& state, const ExchangePtr& exchange,
   if (!where.ok()) return exchange->fail(where.error());
   const Value pod = registry.get("pods", info.namespace_, where->pod);
   const std::string node = pod["spec"]["nodeName"].str();
-  if (node.empty())
-    return exchange->fail(
-        registry::bad_request("pod " + where->pod + " does not have a host assigned"));
+  if (node.empty()) return exchange->fail(registry::bad_request("address not allowed"));
   if (state.parts.pod_streams == nullptr)
     return exchange->fail({Reason::service_unavailable, "this server has no nodes to reach"});
   const cluster::PodContainer place{info.namespace_, where->pod, std::string(model::uid_of(pod)),

@@ -91,11 +91,16 @@ std::optional<registry::PatchType> patch_type_of(std::string_view content_type) 
 }
 
 Error unsupported_patch(bool custom) {
-  return {Reason::unsupported_media_type,
-          std::string("the body of the request was in an unknown format - accepted media types "
-                      "include: application/json-patch+json, application/merge-patch+json, ") +
-              (custom ? "" : "application/strategic-merge-patch+json, ") +
-              "application/apply-patch+yaml"};
+  if (custom) {
+    return {Reason::unsupported_media_type,
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json-patch+json, application/merge-patch+json, "
+            "application/apply-patch+yaml"};
+  }
+  // Of built-in kinds the router refuses it.
+  Error error{Reason::unsupported_media_type, "415: Unsupported Media Type"};
+  error.details = true;
+  return error;
 }
 
 // The verb of this method on this path, or why there is none.
@@ -206,6 +211,9 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
       }
     } else {
       request.body = codec::parse_json_document(exchange.request.body);
+      if (!request.body.ok() && *type == registry::PatchType::merge)
+        request.body =
+            registry::bad_request("error decoding patch: " + request.body.error().message);
       request.body_text = exchange.request.body;
     }
     return request;

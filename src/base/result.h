@@ -54,6 +54,7 @@ struct Error {
   std::int64_t retry_after_seconds = 0;
   int code = 0;          // HTTP code where it is not the reason's own; 0: the reason's
   bool details = false;  // Status.details is served even if it is empty
+  std::vector<std::string> warnings = {};  // that go with the refusal, as with an answer
 };
 
 template <typename T>

@@ -43,16 +43,24 @@ bool is_allowed(const Call& call) {
 Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
   if (!is_allowed(call)) return method_not_allowed();
+  Result<Response> result = state_->perform(call);
+  if (result.ok() || call.warnings.empty()) return result;
+  Error error = std::move(result).error();
+  error.warnings = std::move(call.warnings);
+  return error;
+}
+
+Result<Response> Registry::State::perform(Call& call) {
   if (call.subresource || !call.resource->stored)
-    if (auto special = state_->special(call)) return std::move(*special);
-  switch (request.verb) {
-    case Verb::get: return state_->get(call);
-    case Verb::list: return state_->list(call);
-    case Verb::create: return state_->create(call);
-    case Verb::update: return state_->update(call);
-    case Verb::patch: return state_->patch(call);
-    case Verb::remove: return state_->remove(call);
-    case Verb::remove_collection: return state_->remove_collection(call);
+    if (auto answer = special(call)) return std::move(*answer);
+  switch (call.request.verb) {
+    case Verb::get: return get(call);
+    case Verb::list: return list(call);
+    case Verb::create: return create(call);
+    case Verb::update: return update(call);
+    case Verb::patch: return patch(call);
+    case Verb::remove: return remove(call);
+    case Verb::remove_collection: return remove_collection(call);
     case Verb::watch: break;
   }
   return method_not_allowed();

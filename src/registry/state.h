@@ -74,6 +74,8 @@ struct Registry::State {
 
   // --- verbs ---
   Result<Call> open(const Request& request);
+  // What the verb and the subresource ask for.
+  Result<Response> perform(Call& call);
   Result<Response> create(Call& call);
   Result<Response> update(Call& call);
   Result<Response> patch(Call& call);
