@@ -18,7 +18,10 @@
 
 namespace {
 
-using namespace keelson;
+namespace store = keelson::store;
+namespace host = keelson::host;
+using keelson::Duration;
+using keelson::Result;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {

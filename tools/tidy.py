@@ -33,6 +33,8 @@ def check_world(path, text):
 def check_length(path, text):
     lines = text.count('\n')
     if path.is_relative_to(ROOT / 'src') and lines > LIMITS[path.suffix]: yield lines, f'{lines} lines: split the file'
+    # Tables in text form have the lines that their content needs.
+    if path.stem.endswith('_content'): return
     for number, line in enumerate(text.split('\n'), 1):
         if len(line) > 140: yield number, f'{len(line)} columns'
 
@@ -46,8 +48,10 @@ def check_words(path, text):
 
 def check_order(path, text):
     for number, line in enumerate(text.split('\n'), 1):
-        if re.search(r'std::(map|set)<[^<>,]*\*\s*[,>]', line): yield number, 'a map ordered by addresses is not deterministic'
-        if 'using namespace' in line.split('//')[0] and 'using namespace std::' not in line: yield number, 'no using namespace'
+        # What is only looked up, never walked, may be ordered by anything: its line says so.
+        if re.search(r'std::(map|set)<[^<>,]*\*\s*[,>]', line) and 'never walked' not in line:
+            yield number, 'a map ordered by addresses is not deterministic'
+        if re.match(r'using namespace', line): yield number, 'no using namespace'
 
 
 def main():

@@ -1,5 +1,5 @@
-// The controllers of a platform, in the order in which they run. One list for all worlds: the live engine, the
-// simulation and a remote cluster start the same ones.
+// The controllers of a platform, in the order in which they run. One list for all worlds: the live
+// engine, the simulation and a remote cluster start the same ones.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace keelson::control {
 struct ControllerNeeds {
   MetricsSource* metrics = nullptr;  // outlives the controllers
   LocalMachine machine;              // what the node "local" offers; null capacity: there is none
-  std::string ca_pem;                // published to every namespace as kube-root-ca.crt; empty: not published
+  std::string ca_pem;  // published to every namespace as kube-root-ca.crt; empty: not published
 };
 
 // Those that walk objects of every kind (garbage, namespaces), for the kinds of this table. When

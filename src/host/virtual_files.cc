@@ -221,7 +221,7 @@ void VirtualFiles::crash(Prng& rng) {
   std::size_t kept = rng.below(state_->changes.size() + 1);
   for (std::size_t i = 0; i < kept; ++i) State::apply(state_->platter, state_->changes[i]);
   state_->changes.clear();
-  std::set<Inode*> done;
+  std::set<Inode*> done;  // looked up only, never walked
   for (auto& [name, inode] : state_->platter) {
     if (!done.insert(inode.get()).second) continue;
     for (std::size_t sector : inode->dirty)
