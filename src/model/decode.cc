@@ -512,6 +512,12 @@ Result<Decoded> decode_typed(const Type& type, const Identity& identity, const V
 
 }  // namespace
 
+Error not_json(std::string_view kind, std::string_view why, std::string_view source) {
+  return bad("the object provided is unrecognized (must be of type " + std::string(kind) +
+             "): couldn't get version/kind; json parse error: " + std::string(why) + " (" +
+             summary_of(source) + ")");
+}
+
 Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& document,
                        FieldValidation validation, std::string_view source) {
   const Identity identity{resource.group, resource.version, resource.kind};

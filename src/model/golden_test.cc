@@ -241,7 +241,9 @@ class Player {
   Result<Value> play(const Target& target, const std::string& source, const std::string& path,
                      const Value& old) {
     const Resource& resource = *target.resource;
-    TRY(const codec::JsonDocument document, codec::parse_json_document(source));
+    const auto parsed = codec::parse_json_document(source);
+    if (!parsed) return not_json(resource.kind, parsed.error().message, source);
+    const codec::JsonDocument& document = *parsed;
     FieldValidation validation = FieldValidation::warn;
     if (path.find("fieldValidation=Strict") != std::string::npos)
       validation = FieldValidation::strict;
@@ -254,6 +256,8 @@ class Player {
       object.edit("metadata").set("namespace", target.ns);
     if (name_of(object).empty() && !target.name.empty())
       object.edit("metadata").set("name", target.name);
+    // The registry keeps its own account of these.
+    object.edit("metadata").erase("managedFields");
     FieldErrors errors;
     // Defaults of the storage version show in every other.
     if (!resource.storage && resource.group == "autoscaling") {

@@ -157,6 +157,9 @@ void prepare_job(Value& job) {
   Value& match = spec.edit("selector").edit("matchLabels");
   if (!match.has("batch.kubernetes.io/controller-uid"))
     match.set("batch.kubernetes.io/controller-uid", uid);
+  // A default that the original finds when it reads what it stored.
+  if (job["metadata"]["labels"].empty())
+    job.edit("metadata").set("labels", job["spec"]["template"]["metadata"]["labels"]);
 }
 
 void prepare_namespace(Value& ns) {
@@ -409,6 +412,9 @@ bool same(const Value& a, const Value& b) {
 
 // What a change of raises the generation: everything but metadata and status.
 bool content_changed(const Resource& r, const Value& object, const Value& old) {
+  if (r.name() == "endpointslices.discovery.k8s.io" &&
+      !same(object["metadata"]["labels"], old["metadata"]["labels"]))
+    return true;
   if (r.name() == "deployments.apps" &&
       !same(object["metadata"]["annotations"], old["metadata"]["annotations"]))
     return true;
@@ -420,6 +426,17 @@ bool content_changed(const Resource& r, const Value& object, const Value& old) {
       if (!same(object[key], old[key])) return true;
     }
   return false;
+}
+
+// The storage version of a definition is among those that objects may be stored in.
+void add_stored_version(Value& object) {
+  for (const Value& version : object["spec"]["versions"].elements()) {
+    if (!version["storage"].as_bool()) continue;
+    const Value name = version["name"];
+    const auto& stored = object["status"]["storedVersions"].elements();
+    if (std::find(stored.begin(), stored.end(), name) == stored.end())
+      object.edit("status").edit("storedVersions").push_back(name);
+  }
 }
 
 void keep_system_metadata(Value& object, const Value& old) {
@@ -437,9 +454,21 @@ void keep_system_metadata(Value& object, const Value& old) {
     metadata.set("generation", before["generation"]);
 }
 
+// Owners that stand twice in the list count once.
+void drop_repeated_owners(Value& object) {
+  const Value owners = object["metadata"]["ownerReferences"];
+  Value kept = Value::array();
+  for (const Value& owner : owners.elements()) {
+    const auto& all = kept.elements();
+    if (std::find(all.begin(), all.end(), owner) == all.end()) kept.push_back(owner);
+  }
+  if (kept.size() < owners.size()) object.edit("metadata").set("ownerReferences", kept);
+}
+
 }  // namespace
 
 void prepare_create(const Resource& resource, Value& object, Instant now) {
+  drop_repeated_owners(object);
   if (has_generation(resource)) object.edit("metadata").set("generation", 1);
   // A node reports its own status as it registers, and so do endpoints of older controllers.
   if (has_status(resource) && resource.name() != "nodes" && !resource.custom)
@@ -453,6 +482,7 @@ void prepare_create(const Resource& resource, Value& object, Instant now) {
 
 void prepare_update(const Resource& resource, Value& object, const Value& old) {
   keep_system_metadata(object, old);
+  drop_repeated_owners(object);
   if (has_status(resource)) {
     if (old["status"].is_null())
       object.erase("status");
@@ -467,6 +497,10 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   if (resource.name() == "endpointslices.discovery.k8s.io") prepare_slice(object);
   if (resource.name() == "nodes") prepare_node(object);
   if (resource.name() == "daemonsets.apps") prepare_daemon_set_update(object, old);
+  if (resource.name() == "certificatesigningrequests.certificates.k8s.io")
+    object.set("spec", old["spec"]);
+  if (resource.name() == "customresourcedefinitions.apiextensions.k8s.io")
+    add_stored_version(object);
   if (has_generation(resource) && !keeps_generation(resource) &&
       content_changed(resource, object, old))
     object.edit("metadata").set("generation", old["metadata"]["generation"].as_int() + 1);

@@ -42,6 +42,8 @@ Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& docu
 Result<Decoded> decode(const codec::Type& type, std::string_view group, std::string_view version,
                        std::string_view kind, const codec::JsonDocument& document,
                        FieldValidation validation, std::string_view source = {});
+// What the original says of a body that is no JSON at all; `why` is the JSON parser's message.
+Error not_json(std::string_view kind, std::string_view why, std::string_view source);
 // Normalises an object that was put together rather than read (a patch's result): as decode without
 // looking at apiVersion and kind.
 Result<Decoded> decode_value(const Resource& resource, const codec::Value& object,
@@ -66,10 +68,6 @@ FieldErrors validate_status_update(const Resource& resource, const codec::Value&
 void prepare_create(const Resource& resource, codec::Value& object, Instant now);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
-
-// Warnings that accompany an accepted object ("spec.template.spec.nodeSelector[...]: deprecated").
-std::vector<std::string> warnings_of(const Resource& resource, const codec::Value& object,
-                                     const codec::Value& old);
 
 // The object in another version of the same kind; unchanged if the kind has one version only.
 Result<codec::Value> convert(const Resource& from, const Resource& to, const codec::Value& object);

@@ -329,7 +329,7 @@ void check_job(const Value& job, FieldErrors& errors) {
   const std::string host =
       job["metadata"]["name"].str() + '-' + std::to_string(spec["completions"].as_int() - 1);
   if (!dns1123_label_messages(host).empty())
-    errors.invalid(Path("metadata.name"), job["metadata"]["name"],
+    errors.invalid(Path("metadata.name"), job["metadata"]["name"].str(),
                    "will not able to create pod with invalid DNS label: " + host);
 }
 

@@ -2,6 +2,7 @@
 #include "model/validation/common.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <array>
 
 #include "codec/json.h"
@@ -143,16 +144,6 @@ Messages path_segment_name(std::string_view name, bool prefix) {
 
 namespace {
 
-void check_owner(const Path& path, const Value& owner, FieldErrors& errors) {
-  if (group_version_of(text_of(owner, "apiVersion")).version.empty())
-    errors.invalid(path.child("apiVersion"), owner["apiVersion"], "version must not be empty");
-  for (const char* field : {"kind", "name", "uid"})
-    if (empty_text(owner[field]))
-      errors.invalid(path.child(field), owner[field], "must not be empty");
-  if (text_of(owner, "apiVersion") == "v1" && text_of(owner, "kind") == "Event")
-    errors.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner");
-}
-
 std::string printed_owner(const Value& owner) {
   std::string out = "{";
   for (const char* key : {"apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"})
@@ -160,6 +151,16 @@ std::string printed_owner(const Value& owner) {
       out +=
           (out.size() > 1 ? ",\"" : "\"") + std::string(key) + "\":" + codec::to_json(owner[key]);
   return out + '}';
+}
+
+void check_owner(const Path& path, const Value& owner, FieldErrors& errors) {
+  if (group_version_of(text_of(owner, "apiVersion")).version.empty())
+    errors.invalid(path.child("apiVersion"), owner["apiVersion"], "version must not be empty");
+  for (const char* field : {"kind", "name", "uid"})
+    if (empty_text(owner[field]))
+      errors.invalid(path.child(field), owner[field], "must not be empty");
+  if (text_of(owner, "apiVersion") == "v1" && text_of(owner, "kind") == "Event")
+    errors.invalid_printed(path, printed_owner(owner), "/v1, Kind=Event is disallowed from being an owner");
 }
 
 void check_owners(const Path& path, const Value& owners, FieldErrors& errors) {
@@ -492,6 +493,59 @@ void check_cidr(const Path& path, std::string_view text, FieldErrors& errors) {
     errors.invalid(path, text, "must not have leading 0s in IP or prefix length");
   else
     errors.invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+}
+
+namespace {
+
+// The address as Go writes it; text as it is if it is no IPv6 address.
+std::string canonical_ip(std::string_view text) {
+  const auto groups = ip_groups(text);
+  if (groups.size() != 8) return std::string(text);
+  std::size_t gap = 8, gap_size = 1;  // the first longest run of zeros, if of two or more
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::size_t n = 0;
+    while (i + n < 8 && groups[i + n] == 0) ++n;
+    if (n > gap_size) {
+      gap = i;
+      gap_size = n;
+    }
+  }
+  std::string out;
+  char group[8];
+  for (std::size_t i = 0; i < 8; ++i) {
+    if (i == gap) {
+      out += "::";
+      i += gap_size - 1;
+      continue;
+    }
+    if (!out.empty() && out.back() != ':') out += ':';
+    std::snprintf(group, sizeof group, "%x", static_cast<unsigned>(groups[i]));
+    out += group;
+  }
+  return out;
+}
+
+void check_canonical(const Path& path, std::string_view text, const std::string& canonical,
+                     FieldErrors& errors) {
+  if (text != canonical)
+    errors.invalid(path, text, "must be in canonical form (\"" + canonical + "\")");
+}
+
+}  // namespace
+
+void check_canonical_ip(const Path& path, std::string_view text, FieldErrors& errors) {
+  const std::size_t before = errors.size();
+  check_ip(path, text, errors);
+  if (errors.size() == before) check_canonical(path, text, canonical_ip(text), errors);
+}
+
+void check_canonical_cidr(const Path& path, std::string_view text, FieldErrors& errors) {
+  const std::size_t before = errors.size();
+  check_cidr(path, text, errors);
+  const std::size_t slash = text.find('/');
+  if (errors.size() == before)
+    check_canonical(path, text,
+                    canonical_ip(text.substr(0, slash)) + std::string(text.substr(slash)), errors);
 }
 
 void check_qualified_name(const Path& path, std::string_view name, FieldErrors& errors) {

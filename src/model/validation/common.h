@@ -79,6 +79,9 @@ bool is_cidr(std::string_view text);
 std::vector<std::uint16_t> ip_groups(std::string_view text);
 void check_ip(const Path& path, std::string_view text, FieldErrors& errors);
 void check_cidr(const Path& path, std::string_view text, FieldErrors& errors);
+// The same, and written as Go writes it.
+void check_canonical_ip(const Path& path, std::string_view text, FieldErrors& errors);
+void check_canonical_cidr(const Path& path, std::string_view text, FieldErrors& errors);
 
 // "example.com/path", as controllers are named.
 void check_domain_prefixed_path(const Path& path, std::string_view text, FieldErrors& errors);

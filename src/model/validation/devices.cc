@@ -345,14 +345,15 @@ void check_attribute(const Path& path, const Value& attribute, FieldErrors& erro
   constexpr std::string_view one = "exactly one value must be specified";
   if (given == 0) errors.invalid(path, "", one);
   if (given < 2) return;
-  Value printed = Value::object();
+  std::string printed = "{";
   for (const auto& [field, name] :
        {std::pair("int", "IntValue"), std::pair("bool", "BoolValue"),
         std::pair("string", "StringValue"), std::pair("version", "VersionValue"),
         std::pair("ints", "IntValues"), std::pair("bools", "BoolValues"),
         std::pair("strings", "StringValues"), std::pair("versions", "VersionValues")})
-    printed.set(name, attribute[field]);
-  errors.invalid_printed(path, codec::to_json(printed), one);
+    printed += std::string(printed.size() > 1 ? ",\"" : "\"") + name +
+               "\":" + codec::to_json(attribute[field]);
+  errors.invalid_printed(path, printed + '}', one);
 }
 
 void check_valid_values(const Path& path, const Quantity& chosen, const Quantity& most,

@@ -51,7 +51,9 @@ bool is_within(std::string_view inner, std::string_view outer) {
 bool is_sloppy_cidr(std::string_view text) {
   const std::size_t slash = text.find('/');
   return slash != std::string_view::npos && !ip_groups(text.substr(0, slash)).empty() &&
-         parse_int(text.substr(slash + 1)).has_value();
+         parse_int(text.substr(slash + 1)).value_or(-1) >= 0 &&
+         parse_int(text.substr(slash + 1)).value_or(999) <=
+             static_cast<std::int64_t>(16 * ip_groups(text.substr(0, slash)).size());
 }
 
 void check_ip_block(const Path& path, const Value& block, FieldErrors& errors) {
@@ -271,12 +273,12 @@ void check_slice_address(const Path& list, std::size_t index, std::string_view t
                          std::string_view text, FieldErrors& errors) {
   const Path path = list.index(index);
   if (type == "IPv4") {
-    check_ip(path, text, errors);
+    check_canonical_ip(path, text, errors);
     if (!ip_groups(text).empty() && ip_groups(text).size() != 2)
       errors.invalid(list, text, "must be an IPv4 address");
     if (!ip_groups(text).empty()) check_endpoint_ip(path, text, errors);
   } else if (type == "IPv6") {
-    check_ip(path, text, errors);
+    check_canonical_ip(path, text, errors);
     if (!ip_groups(text).empty() && ip_groups(text).size() != 8)
       errors.invalid(list, text, "must be an IPv6 address");
     if (!ip_groups(text).empty()) check_endpoint_ip(path, text, errors);
@@ -339,7 +341,7 @@ void check_slice_endpoint(const Path& path, std::string_view type, const Value& 
 void check_slice_against(const Value& object, const Value& old, FieldErrors& errors) {
   const Path type("addressType");
   const std::string address_type = object["addressType"].str();
-  check_one_of(type, object["addressType"], {"IPv4", "IPv6", "FQDN"}, errors);
+  check_one_of(type, object["addressType"], {"FQDN", "IPv4", "IPv6"}, errors);
   const Path endpoints("endpoints"), ports("ports");
   if (object["ports"].size() > 20000) {
     errors.too_many(ports, static_cast<std::int64_t>(object["ports"].size()), 20000);

@@ -5,7 +5,6 @@ namespace keelson::model {
 
 std::vector<KindRules> other_rules() {
   return {
-      {.resource = "apiservices.apiregistration.k8s.io", .name = path_segment_name},
   };
 }
 

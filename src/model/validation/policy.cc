@@ -14,7 +14,10 @@ const Path& spec_path() {
   return path;
 }
 
-void check_target_reference(const Path& path, const Value& reference, bool group_needed,
+// What is asked of the apiVersion of a reference.
+enum class ApiVersion : std::uint8_t { any, valid, grouped };
+
+void check_target_reference(const Path& path, const Value& reference, ApiVersion wanted,
                             FieldErrors& errors) {
   for (const char* field : {"kind", "name"}) {
     if (empty_text(reference[field]))
@@ -25,9 +28,10 @@ void check_target_reference(const Path& path, const Value& reference, bool group
   }
   const std::string api = reference["apiVersion"].str();
   const auto slashes = std::count(api.begin(), api.end(), '/');
+  if (wanted == ApiVersion::any) return;
   if (slashes > 1)
     errors.invalid(path.child("apiVersion"), api, "unexpected GroupVersion string: " + api);
-  else if (group_needed && group_version_of(api).group.empty())
+  else if (wanted == ApiVersion::grouped && group_version_of(api).group.empty())
     errors.invalid(path.child("apiVersion"), api, "apiVersion must specify API group");
 }
 
@@ -59,7 +63,8 @@ void check_metric_source(const Path& path, std::string_view kind, const Value& s
   const bool value = !t["value"].is_null(), average = !t["averageValue"].is_null();
   const bool utilization = !t["averageUtilization"].is_null();
   if (kind == "object")
-    check_target_reference(path.child("describedObject"), source["describedObject"], false, errors);
+    check_target_reference(path.child("describedObject"), source["describedObject"],
+                           ApiVersion::valid, errors);
   if (kind == "object" || kind == "external" || kind == "pods")
     check_metric_name(path.child("metric"), source["metric"], errors);
   if (kind == "resource" || kind == "containerResource") {
@@ -153,8 +158,15 @@ void check_scaling_rules(const Path& path, const Value& rules, FieldErrors& erro
     check_quantity_not_negative(path.child("tolerance"), rules["tolerance"], errors);
 }
 
-void check_autoscaler(const Value& object, FieldErrors& errors) {
+void check_autoscaler(const Value& object, const Value& old, FieldErrors& errors) {
   const Value& spec = object["spec"];
+  const Value &target = spec["scaleTargetRef"], &old_target = old["spec"]["scaleTargetRef"];
+  const bool kept = !old.is_null() && target["kind"] == old_target["kind"] &&
+                    target["apiVersion"] == old_target["apiVersion"];
+  const ApiVersion wanted = kept ? ApiVersion::any
+                            : text_of(target, "kind") == "ReplicationController"
+                                ? ApiVersion::valid
+                                : ApiVersion::grouped;
   const Value& least = spec["minReplicas"];
   const auto most = spec["maxReplicas"].as_int();
   if (!least.is_null() && least.as_int() < 1)
@@ -166,8 +178,7 @@ void check_autoscaler(const Value& object, FieldErrors& errors) {
     errors.invalid(at_most, most, "must be greater than or equal to 1");
   if (!least.is_null() && most < least.as_int())
     errors.invalid(at_most, most, "must be greater than or equal to `minReplicas`");
-  check_target_reference(spec_path().child("scaleTargetRef"), spec["scaleTargetRef"], false,
-                         errors);
+  check_target_reference(spec_path().child("scaleTargetRef"), target, wanted, errors);
   const Path metrics = spec_path().child("metrics");
   for (std::size_t i = 0; i < spec["metrics"].size(); ++i)
     check_metric(metrics.index(i), spec["metrics"][i], errors);
@@ -183,6 +194,10 @@ void check_autoscaler(const Value& object, FieldErrors& errors) {
   const Path behavior = spec_path().child("behavior");
   for (const char* direction : {"scaleUp", "scaleDown"})
     check_scaling_rules(behavior.child(direction), spec["behavior"][direction], errors);
+}
+
+void create_autoscaler(const Value& object, FieldErrors& errors) {
+  check_autoscaler(object, Value(), errors);
 }
 
 void status_autoscaler(const Value& object, const Value&, FieldErrors& errors) {
@@ -418,8 +433,10 @@ void update_runtime_class(const Value& object, const Value& old, FieldErrors& er
 std::vector<KindRules> policy_rules() {
   return {
       {.resource = "horizontalpodautoscalers.autoscaling",
-       .create = check_autoscaler,
-       .status = status_autoscaler},
+       .create = create_autoscaler,
+       .update = check_autoscaler,
+       .status = status_autoscaler,
+       .recheck = Recheck::none},
       {.resource = "poddisruptionbudgets.policy",
        .create = check_budget,
        .update = update_budget,

@@ -42,5 +42,6 @@ std::vector<KindRules> flow_rules();
 std::vector<KindRules> device_rules();
 std::vector<KindRules> admission_rules();
 std::vector<KindRules> custom_rules();
+std::vector<KindRules> registration_rules();
 
 }  // namespace keelson::model

@@ -300,7 +300,7 @@ void update_claim(const Value& object, const Value& old, FieldErrors& errors) {
       text_of(old["metadata"]["annotations"], beta)) {
     const Path metadata("metadata");
     const Path annotations = metadata.child("annotations");
-    errors.invalid(annotations.key(beta), fresh.as_string(), kImmutable);
+    errors.invalid(annotations.child(beta), fresh.as_string(), kImmutable);
   }
   // A claim without a class may be given one.
   if (old_spec["storageClassName"].is_null() && !now["storageClassName"].is_null() &&
