@@ -83,15 +83,17 @@ cluster::PodNetwork* Network::pods() {
   return pods_.get();
 }
 
-void Network::start() {
+void Network::start(const std::string& api_address, int api_port) {
   start_dns();
   if (options_.plan.live())
-    proxy_ =
-        std::make_unique<ServiceProxy>(parts_.loop, parts_.processes, options_.plan.bridge, [this] {
+    proxy_ = std::make_unique<ServiceProxy>(
+        parts_.loop, parts_.processes, options_.plan.bridge, [this, api_address, api_port] {
           RulesetOptions rules;
           rules.plan = options_.plan;
           rules.table = options_.plan.bridge;
-          rules.dns_port = static_cast<std::uint16_t>(dns_service_port_);
+          rules.dns_port = dns_service_port_;
+          rules.api_address = parse_address(api_address).value_or(0x7f000001);
+          rules.api_port = api_port;
           rules.balancers = balancers_;
           return build_ruleset(services_, rules);
         });
@@ -102,7 +104,7 @@ void Network::start() {
                      .addresses = listen_addresses(parts_.links, options_),
                      .issue = options_.issue});
   watch_services();
-  publish_own_services();
+  publish_own_services(api_port);
   if (proxy_) proxy_->changed();
   ingress_->start();
 }
@@ -204,11 +206,12 @@ void Network::update_balancer(const Service& service) {
       {});
 }
 
-void Network::publish_own_services() {
-  publish("endpointslices.discovery.k8s.io",
-          own_slice("default", "kubernetes", "kubernetes", options_.api_address,
-                    Value::array({port_of("https", "TCP", options_.api_port)})));
+void Network::publish_own_services(int api_port) {
   if (!options_.plan.live()) return;
+  const std::string gateway = address_text(options_.plan.gateway());
+  publish("endpointslices.discovery.k8s.io",
+          own_slice("default", "kubernetes", "kubernetes", gateway,
+                    Value::array({port_of("https", "TCP", api_port)})));
   const std::string address = address_text(options_.plan.dns_address());
   Value service = Value::object({{"apiVersion", "v1"}, {"kind", "Service"}});
   service.set("metadata",

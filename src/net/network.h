@@ -6,8 +6,8 @@
 //   TRY(net::AddressPlan plan, net::claim_addresses(*links, *files, {.directory = data}));
 //   registry::Settings{.service_range = net::prefix_text(plan.services)} ...
 //   net::Network network({cluster, loop, processes, sockets, datagrams, *links, *files}, options);
-//   network.start();
-//   PodNetwork& pods = network.pods() ? *network.pods() : loopback;
+//   PodNetwork& pods = network.pods() ? *network.pods() : loopback;  // for the nodes
+//   network.start("127.0.0.1", port);                               // once the API listens
 #pragma once
 
 #include <functional>
@@ -52,9 +52,6 @@ struct NetworkOptions {
   std::string
       directory;  // its data directory; what is ours in it begins with "network" or "ingress"
   AddressPlan plan;
-  // Where the API server listens: the endpoint of default/kubernetes.
-  std::string api_address = "127.0.0.1";
-  int api_port = 6443;
   bool loopback_only = false;  // Ingresses listen on 127.0.0.1 alone
   IssueCertificate issue;  // by the engine's CA; not set: Ingress TLS needs a Secret of the user's
 };
@@ -66,8 +63,9 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  // What does not work is a problem, never an error: the engine is useful without.
-  void start();
+  // Where the API server listens is the endpoint of default/kubernetes. What does not work is a
+  // problem, never an error: the engine is useful without.
+  void start(const std::string& api_address, int api_port);
   // Null on loopback only. Usable from construction on, before start().
   cluster::PodNetwork* pods();
   // Ends everything on the host: to be called when the pods have ended.
@@ -82,7 +80,7 @@ class Network {
   void start_dns();
   void watch_services();
   void service_changed(const Value& before, const Value& after);
-  void publish_own_services();
+  void publish_own_services(int api_port);
   void publish(const std::string& resource, Value object);
   void update_balancer(const Service& service);
   void endpoints_changed(const Key& service);

@@ -96,7 +96,7 @@ class LiveNetwork : public ::testing::Test {
                        .plan = plan,
                        .loopback_only = true,
                        .issue = issue});
-    network->start();
+    network->start("127.0.0.1", 6443);
   }
   bool wait(const std::function<bool()>& condition, Duration limit = Duration::seconds(10)) {
     const Instant end = loop.now() + limit;

@@ -51,10 +51,19 @@ class Builder {
                             std::to_string(options_.dns_port)};
       out_.elements["services"][dns + " . " + protocol + " . 53"] = "goto " + chain;
     }
+    if (options_.api_port != 0) {
+      out_.chains["api"] = {"meta l4proto tcp dnat to " + address_text(options_.api_address) + ":" +
+                            std::to_string(options_.api_port)};
+      out_.elements["services"][address_text(api_service()) + " . tcp . 443"] = "goto api";
+      out_.elements["services"][address_text(options_.plan.gateway()) + " . tcp . " +
+                                std::to_string(options_.api_port)] = "goto api";
+    }
     return std::move(out_);
   }
 
  private:
+  std::uint32_t api_service() const { return options_.plan.services.address + 1; }
+
   // What does not depend on Services.
   void add_frame() {
     const std::string& bridge = options_.plan.bridge;
@@ -116,6 +125,8 @@ class Builder {
     for (const ServicePort& port : service.ports()) {
       if (port.protocol != "TCP" && port.protocol != "UDP") continue;
       if (addresses.count(options_.plan.dns_address()) > 0 && port.port == 53) continue;
+      if (options_.api_port != 0 && addresses.count(api_service()) > 0 && port.port == 443)
+        continue;
       add_port(service, port, addresses);
     }
   }

@@ -28,8 +28,12 @@ struct Ruleset {
 struct RulesetOptions {
   AddressPlan plan;
   std::string table;  // "kls0"
-  // Besides what Services say: the cluster's DNS.
-  std::uint16_t dns_port = 53;
+  // Besides what Services say: the cluster's DNS and the API server, which may listen on loopback,
+  // where the address of an EndpointSlice cannot be. Pods reach it at the first service address,
+  // and at the gateway's api_port, which is what its EndpointSlice shows.
+  int dns_port = 53;
+  std::uint32_t api_address = 0x7f000001;
+  int api_port = 0;  // 0: none
   // Status address of a Service of type LoadBalancer.
   std::map<Key, std::uint32_t> balancers = {};
 };

@@ -83,6 +83,7 @@ class LiveServices : public ::testing::Test {
       RulesetOptions options;
       options.plan = plan;
       options.table = plan.bridge;
+      options.api_port = api_port;
       return build_ruleset(services, options);
     });
   }
@@ -164,6 +165,7 @@ class LiveServices : public ::testing::Test {
   std::unique_ptr<host::Sockets> sockets = host::make_linux_sockets(loop);
   std::unique_ptr<host::Processes> processes = host::make_linux_processes(loop);
   AddressPlan plan;
+  int api_port = 0;
   Directory services;
   std::unique_ptr<BridgePodNetwork> network;
   std::unique_ptr<ServiceProxy> proxy;
@@ -218,20 +220,19 @@ TEST_F(LiveServices, AddressesReachPodsFromEverywhere) {
 TEST_F(LiveServices, PodsReachAListenerOnTheHostsLoopbackOnlyThroughAService) {
   const cluster::PodAttachment pod = add_pod(8080);
   auto probe = sockets->listen("127.0.0.1", 0, [](auto) {});
-  const int port = (*probe)->port();
+  auto probe2 = sockets->listen("127.0.0.1", 0, [](auto) {});
+  const int port = (*probe)->port(), other = (*probe2)->port();
   probe->reset();
+  probe2->reset();
   answer_at("127.0.0.1", port, "", "api");
   const std::string address = address_text(plan.services.address + 1);
-  services.service_changed(
-      {}, service("default", "kubernetes",
-                  R"("clusterIP":")" + address + R"(","ports":[{"name":"https","port":443}])"));
-  services.slice_changed(
-      {}, slice("default", "kubernetes",
-                R"([{"name":"https","port":)" + std::to_string(port) + "}]", {{"127.0.0.1"}}));
+  api_port = port;
   apply();
   EXPECT_EQ(ask(address, 443, pod.network_namespace), "api");
   EXPECT_EQ(ask(address, 443), "api");
-  EXPECT_NE(ask(address_text(plan.gateway()), port, pod.network_namespace), "api");
+  EXPECT_EQ(ask(address_text(plan.gateway()), port, pod.network_namespace), "api");
+  answer_at("127.0.0.1", other, "", "secret");
+  EXPECT_EQ(ask(address_text(plan.gateway()), other, pod.network_namespace), "refused");
 }
 
 TEST_F(LiveServices, ARefusedChangeHealsItself) {
