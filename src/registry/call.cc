@@ -129,7 +129,15 @@ Result<Value> Registry::State::decode_as(Call& call, const model::Resource& reso
   if (!decoded.ok()) return decoded.error();
   for (std::string& text : decoded->warnings) call.warn(std::move(text));
   model::apply_defaults(resource, decoded->object);
+  complete_decoded(resource, decoded->object);
   return std::move(decoded->object);
+}
+
+void complete_decoded(const model::Resource& resource, Value& object) {
+  // The original keeps this number in a field of its own that only shows as an annotation.
+  constexpr std::string_view kGeneration = "deprecated.daemonset.template.generation";
+  if (resource.name() == "daemonsets.apps" && !model::annotations_of(object).has(kGeneration))
+    object.edit("metadata").edit("annotations").set(kGeneration, "0");
 }
 
 Result<Value> Registry::State::decode(Call& call) {

@@ -1,17 +1,204 @@
-// Custom resource definitions: what is served because of them.
+// Custom resource definitions: which names they get, when they are served, and how they end. The
+// names of a group are given to whoever asked first; a definition is served once it has all of its
+// names, and no longer once it is gone.
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
 #include "model/meta.h"
+#include "registry/follow_up.h"
 #include "registry/state.h"
 
 namespace keelson::registry {
 
+namespace {
+
+constexpr std::string_view kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
+constexpr std::string_view kCleanup = "customresourcecleanup.apiextensions.k8s.io";
+
+struct TakenNames {
+  std::set<std::string, std::less<>> resources, kinds;
+};
+
+// What the other definitions of the group have been given.
+TakenNames taken_names(Registry::State& state, const Value& definition) {
+  TakenNames taken;
+  for (const store::EntryPtr& entry : state.entries(kDefinitions)) {
+    const Value& other = entry->value();
+    if (!(other["spec"]["group"] == definition["spec"]["group"]) ||
+        model::name_of(other) == model::name_of(definition))
+      continue;
+    const Value& names = other["status"]["acceptedNames"];
+    const auto add = [](auto& to, const Value& name) {
+      if (!name.as_string().empty()) to.insert(name.str());
+    };
+    add(taken.resources, names["plural"]);
+    add(taken.resources, names["singular"]);
+    for (const Value& one : names["shortNames"].elements()) add(taken.resources, one);
+    add(taken.kinds, names["kind"]);
+    add(taken.kinds, names["listKind"]);
+  }
+  return taken;
+}
+
+struct Naming {
+  Value accepted;
+  std::string reason, message;  // of the conflict; empty: none
+};
+
+Naming name_definition(const Value& definition, const TakenNames& taken) {
+  const Value& wanted = definition["spec"]["names"];
+  Naming out{definition["status"]["acceptedNames"], "", ""};
+  if (!out.accepted.is_object()) out.accepted = Value::object();
+  const Value before = out.accepted;
+  const auto conflict_of = [&](std::string_view name, std::string_view mine, const auto& others) {
+    return !name.empty() && name != mine && others.contains(name)
+               ? quote(name) + " is already in use"
+               : std::string();
+  };
+  const auto claim = [&](const char* member, const char* reason, const auto& others) {
+    const std::string name = wanted[member].str();
+    const std::string problem = conflict_of(name, before[member].as_string(), others);
+    if (problem.empty()) {
+      if (name.empty())
+        out.accepted.erase(member);
+      else
+        out.accepted.set(member, name);
+    } else {
+      out.reason = reason;
+      out.message = problem;
+    }
+  };
+  claim("plural", "PluralConflict", taken.resources);
+  claim("singular", "SingularConflict", taken.resources);
+  std::vector<std::string> problems;
+  for (const Value& one : wanted["shortNames"].elements()) {
+    const auto& mine = before["shortNames"].elements();
+    if (std::find(mine.begin(), mine.end(), one) != mine.end()) continue;
+    const std::string problem = conflict_of(one.as_string(), "", taken.resources);
+    if (!problem.empty()) problems.push_back(problem);
+  }
+  if (problems.empty()) {
+    if (wanted["shortNames"].empty())
+      out.accepted.erase("shortNames");
+    else
+      out.accepted.set("shortNames", wanted["shortNames"]);
+  } else {
+    out.reason = "ShortNamesConflict";
+    out.message = problems.size() == 1 ? problems.front() : "[" + join(problems, ", ") + "]";
+  }
+  claim("kind", "KindConflict", taken.kinds);
+  claim("listKind", "ListKindConflict", taken.kinds);
+  if (wanted["categories"].empty())
+    out.accepted.erase("categories");
+  else
+    out.accepted.set("categories", wanted["categories"]);
+  for (const char* member : {"plural", "kind"})
+    if (!out.accepted.has(member)) out.accepted.set(member, "");
+  return out;
+}
+
+void set_condition(Value& status, const char* type, bool holds, std::string_view reason,
+                   std::string_view message, Instant now) {
+  Value condition = Value::object({{"type", type},
+                                   {"status", holds ? "True" : "False"},
+                                   {"lastTransitionTime", to_rfc3339(now)},
+                                   {"reason", reason},
+                                   {"message", message}});
+  Value& conditions = status.edit("conditions");
+  for (std::size_t i = 0; i < conditions.size(); ++i)
+    if (conditions[i]["type"].as_string() == type) {
+      if (conditions[i]["status"] == condition["status"])
+        condition.set("lastTransitionTime", conditions[i]["lastTransitionTime"]);
+      conditions.edit(i) = std::move(condition);
+      return;
+    }
+  conditions.push_back(std::move(condition));
+}
+
+bool has_cleanup(const Value& definition) {
+  for (const Value& one : definition["metadata"]["finalizers"].elements())
+    if (one.as_string() == kCleanup) return true;
+  return false;
+}
+
+}  // namespace
+
+// Deletes what is left of a definition's objects; the definition goes with the last of them.
+void Registry::State::end_definition(const Value& definition) {
+  const std::string name(model::name_of(definition));
+  for (const store::EntryPtr& entry : entries(name)) {
+    if (model::is_deleting(entry->value())) continue;
+    Request request;
+    const model::ResourcePointer resource = types.storage(name);
+    if (!resource) break;
+    request.verb = Verb::remove;
+    request.group = resource->group;
+    request.version = resource->version;
+    request.resource = resource->plural;
+    request.namespace_ = model::namespace_of(entry->value());
+    request.name = model::name_of(entry->value());
+    request.identity = server_identity();
+    auto call = open(request);
+    if (call.ok()) (void)remove(*call).ok();
+  }
+  if (!entries(name).empty()) return;
+  Value freed = definition;
+  Value finalizers = Value::array();
+  for (const Value& one : definition["metadata"]["finalizers"].elements())
+    if (one.as_string() != kCleanup) finalizers.push_back(one);
+  if (finalizers.empty())
+    freed.edit("metadata").erase("finalizers");
+  else
+    freed.edit("metadata").set("finalizers", finalizers);
+  const Request request = system_request(*this, kDefinitions, "", name);
+  auto call = open(request);
+  if (!call.ok()) return;
+  if (finalizers.empty())
+    (void)erase(*call, call->key()).ok();
+  else
+    (void)put(*call, call->key(), std::move(freed)).ok();
+}
+
+void Registry::State::settle_definition(const std::string& name) {
+  const Value definition = object(kDefinitions, "", name);
+  if (definition.is_null()) {
+    types.remove_custom(name);
+    ++served_generation;
+    return;
+  }
+  const Naming naming = name_definition(definition, taken_names(*this, definition));
+  Value status = definition["status"];
+  if (!status.is_object()) status = Value::object();
+  status.set("acceptedNames", naming.accepted);
+  const bool accepted = naming.reason.empty();
+  set_condition(status, "NamesAccepted", accepted, accepted ? "NoConflicts" : naming.reason,
+                accepted ? "no conflicts found" : naming.message, now());
+  const bool established = accepted || model::condition_is_true(definition, "Established");
+  set_condition(
+      status, "Established", established, established ? "InitialNamesAccepted" : "NotAccepted",
+      established ? "the initial names have been accepted" : "not all names are accepted", now());
+  Value& stored = status.edit("storedVersions");
+  for (const Value& version : definition["spec"]["versions"].elements()) {
+    const auto& known = stored.elements();
+    if (version["storage"].as_bool() &&
+        std::find(known.begin(), known.end(), version["name"]) == known.end())
+      stored.push_back(version["name"]);
+  }
+  if (!(status == definition["status"]))
+    write_status(*this, kDefinitions, name, status, "kube-apiserver", false);
+  const Value& now_served = object(kDefinitions, "", name);
+  if (established) {
+    if (!types.add_custom(now_served).ok()) types.remove_custom(name);
+    ++served_generation;
+  }
+  if (model::is_deleting(now_served) && has_cleanup(now_served)) end_definition(Value(now_served));
+}
+
 void Registry::State::serve_definition(const Value& before, const Value& after) {
   const Value& definition = after.is_null() ? before : after;
-  const std::string name(model::name_of(definition));
-  if (after.is_null()) {
-    types.remove_custom(name);
-  } else if (auto added = types.add_custom(after); !added.ok()) {
-    types.remove_custom(name);
-  }
+  if (after.is_null() || !model::condition_is_true(after, "Established")) return;
+  if (!types.add_custom(after).ok()) types.remove_custom(model::name_of(definition));
   ++served_generation;
 }
 

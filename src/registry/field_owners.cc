@@ -26,8 +26,13 @@ FieldSet reset_fields(const Strategy& strategy, std::string_view subresource) {
     }
     return fields;
   }
-  if (strategy.has_status && subresource != "approval") return FieldSet{field_path({"status"})};
-  if (subresource == "approval") return FieldSet{field_path({"spec"})};
+  // A certificate request says nothing that it could change later.
+  if (strategy.resource == "certificatesigningrequests.certificates.k8s.io") {
+    FieldSet fields{field_path({"spec"})};
+    if (subresource.empty()) fields.insert(field_path({"status"}));
+    return fields;
+  }
+  if (strategy.has_status) return FieldSet{field_path({"status"})};
   return {};
 }
 

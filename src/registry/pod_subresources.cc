@@ -97,8 +97,7 @@ Result<Response> bind_pod(Registry::State& state, Call& call) {
   set_condition(pod, Value::object({{"type", "PodScheduled"},
                                     {"status", "True"},
                                     {"lastProbeTime", nullptr},
-                                    {"lastTransitionTime", to_rfc3339(call.now)},
-                                    {"observedGeneration", model::generation_of(old)}}));
+                                    {"lastTransitionTime", to_rfc3339(call.now)}}));
   pod.edit("status").erase("nominatedNodeName");
   pod.edit("metadata").set("generation", model::generation_of(old) + 1);
   if (model::generation_of(old) == 0) pod.edit("metadata").erase("generation");

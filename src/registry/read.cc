@@ -169,7 +169,7 @@ Result<Response> Registry::State::list(Call& call) {
     envelope.set("apiVersion", "meta.k8s.io/" + form.version);
     envelope.set("kind", "PartialObjectMetadataList");
     for (Object& item : response.items) item = Object(partial_of(item.value(), form.version));
-    response.items_typed = false;
+    response.items_typed = true;
     response.items_null = true;
   }
   response.object = Object(std::move(envelope));

@@ -12,7 +12,9 @@ Registry::~Registry() = default;
 
 Result<void> Registry::start() {
   state_->load();
-  return state_->bootstrap();
+  TRY_VOID(state_->bootstrap());
+  state_->settle();
+  return {};
 }
 
 namespace {
@@ -42,6 +44,20 @@ bool is_allowed(const Call& call) {
 
 Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
+  auto response = dispatch(call);
+  state_->settle();
+  if (response.ok()) {
+    const std::int64_t revision = state_->store.revision().number;
+    if (request.verb != Verb::get && request.verb != Verb::list) response->revision = revision;
+    return response;
+  }
+  Error error = std::move(response).error();
+  error.warnings = std::move(call.warnings);
+  return error;
+}
+
+Result<Response> Registry::dispatch(Call& call) {
+  const Request& request = call.request;
   if (!is_allowed(call)) return method_not_allowed();
   Result<Response> result = state_->perform(call);
   if (result.ok() || call.warnings.empty()) return result;

@@ -276,7 +276,10 @@ class Removal {
       mark_deleted(object, call_.now, 0);
       raise_generation(object);
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
-      if (!finalizers.empty()) set_finalizers(object, finalizers);
+      set_finalizers(object, finalizers);
+      object.edit("metadata")
+          .edit("finalizers")
+          .push_back("customresourcecleanup.apiextensions.k8s.io");
       Value& conditions = object.edit("status").edit("conditions");
       conditions.push_back(
           Value::object({{"type", "Terminating"},
@@ -326,7 +329,7 @@ Result<Response> Registry::State::remove(Call& call) {
   if (!entry) return not_found(call.group_resource(), call.request.name);
   if (call.storage->name() == "jobs.batch" && options.propagation.empty() &&
       !options.orphan_dependents)
-    checked.warn(
+    call.warn(
         "child pods are preserved by default when jobs are deleted; set "
         "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
         "this warning");

@@ -123,7 +123,7 @@ void keep_allocated(Value& spec, const Value& old) {
 }
 
 // A change of type takes along what the new type has no use for, unless the client touched it.
-void drop_unused(Value& spec, const Value& old) {
+void drop_unused_fields(Value& spec, const Value& old) {
   if (!is_external_name(old) && is_external_name(spec)) {
     if (spec["clusterIPs"] == old["clusterIPs"]) {
       spec.erase("clusterIP");
@@ -316,13 +316,14 @@ std::vector<Cause> ServiceAddresses::complete(Value& service, const Value& old, 
   complete_families(spec, old_spec, causes);
   if (causes.empty()) complete_addresses(spec, old_spec, dry, rng, causes);
   if (causes.empty()) complete_ports(service, old, dry, rng, causes);
-  if (causes.empty() && !old.is_null()) {
-    drop_unused(service.edit("spec"), old_spec);
-    if (service["spec"]["type"].as_string() != "LoadBalancer" &&
-        service["status"].has("loadBalancer"))
-      service.edit("status").set("loadBalancer", Value::object());
-  }
   return causes;
+}
+
+void ServiceAddresses::drop_unused(Value& service, const Value& old) {
+  drop_unused_fields(service.edit("spec"), old["spec"]);
+  if (service["spec"]["type"].as_string() != "LoadBalancer" &&
+      service["status"].has("loadBalancer"))
+    service.edit("status").set("loadBalancer", Value::object());
 }
 
 }  // namespace keelson::registry

@@ -30,6 +30,9 @@ class ServiceAddresses {
   // Returns the causes of a refusal ("provided IP is already allocated").
   std::vector<Cause> complete(codec::Value& service, const codec::Value& old, bool dry, Prng& rng);
 
+  // What a change of type has no more use for goes, unless the client touched it.
+  static void drop_unused(codec::Value& service, const codec::Value& old);
+
   bool is_taken(std::string_view address) const {
     return addresses_.contains(std::string(address));
   }

@@ -92,12 +92,6 @@ Result<std::int64_t> Registry::State::erase(Call& call, const std::string& key) 
   return revision.number;
 }
 
-void Registry::State::observe(std::string_view resource, const Value& before, const Value& after) {
-  if (resource == "services") addresses.observe(before, after);
-  if (resource == "customresourcedefinitions.apiextensions.k8s.io") serve_definition(before, after);
-  if (resource == "apiservices.apiregistration.k8s.io") ++served_generation;
-}
-
 void Registry::State::load() {
   for (const store::EntryPtr& one : entries("services")) addresses.observe(Value(), one->value());
   for (const store::EntryPtr& one : entries("customresourcedefinitions.apiextensions.k8s.io"))

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,12 +108,23 @@ struct Registry::State {
   Result<void> bootstrap();
   void load();
   void serve_definition(const Value& before, const Value& after);
+  // Brings up to date what the server itself writes after a write (follow_up.h).
+  void settle();
+  void settle_definition(const std::string& name);
+  void end_definition(const Value& definition);
+
+ private:
+  std::set<std::pair<std::string, std::string>> unsettled_;  // resource and name
+  bool settling_ = false;
 };
 
 // metadata.namespace of the object agrees with the request's, or is set from it.
 Result<void> match_namespace(const Call& call, Value& object);
 // Duplicate ownerReferences are dropped with a warning.
 void drop_duplicate_owners(Call& call, Value& object, bool after_admission);
+
+// What conversion to the internal version adds to a decoded object.
+void complete_decoded(const model::Resource& resource, Value& object);
 
 // CreateOptions and so on: an Error of kind `KIND.meta.k8s.io "" is invalid`.
 Result<void> check_options(const Call& call, std::string_view kind);

@@ -120,12 +120,12 @@ void stamp_conditions(Change& change) {
   if (conditions.is_null()) return;
   for (std::size_t i = 0; i < conditions.size(); ++i) {
     Value& one = conditions.edit(i);
-    if (!one.has("lastUpdateTime")) one.set("lastUpdateTime", to_rfc3339(change.now));
-    if (one.has("lastTransitionTime")) continue;
+    if (one["lastUpdateTime"].is_null()) one.set("lastUpdateTime", to_rfc3339(change.now));
+    if (!one["lastTransitionTime"].is_null()) continue;
     Value time = to_rfc3339(change.now);
     for (const Value& old : change.old["status"]["conditions"].elements())
       if (old["type"] == one["type"] && old["status"] == one["status"] &&
-          old.has("lastTransitionTime"))
+          !old["lastTransitionTime"].is_null())
         time = old["lastTransitionTime"];
     one.set("lastTransitionTime", std::move(time));
   }
@@ -156,6 +156,12 @@ void update_daemon_set(Change& change) {
   change.object.edit("metadata")
       .edit("annotations")
       .set(kTemplateGeneration, std::to_string(generation));
+}
+
+void update_daemon_set_status(Change& change) {
+  const std::string_view generation = model::annotation_of(change.old, kTemplateGeneration);
+  if (!generation.empty())
+    change.object.edit("metadata").edit("annotations").set(kTemplateGeneration, generation);
 }
 
 void clean_secret_references(Change& change) {
@@ -221,7 +227,8 @@ const std::map<std::string_view, Strategy>& strategies() {
          .has_status = true,
          .generation_fields = spec,
 
-         .update = update_daemon_set});
+         .update = update_daemon_set,
+         .update_status = update_daemon_set_status});
     add({.resource = "jobs.batch", .has_status = true, .orphan = true, .generation_fields = spec});
     add({.resource = "cronjobs.batch", .has_status = true, .generation_fields = spec});
     add({.resource = "horizontalpodautoscalers.autoscaling", .has_status = true});

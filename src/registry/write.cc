@@ -174,6 +174,7 @@ Result<Response> Registry::State::update(Call& call) {
   if (!entry) {
     wipe_system_fields(object);
     if (auto number = revision_number(object); !number.ok()) return number.error();
+    object.edit("metadata").erase("resourceVersion");
     if (environment.authorize) {
       const Request& r = call.request;
       const Verdict verdict = environment.authorize(
@@ -224,7 +225,8 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   if (wanted != 0 && wanted != entry->modified().number)
     return conflict_modified(call.group_resource(), call.request.name);
   stored.edit("metadata").set("resourceVersion", model::revision_of(old));
-  if (call.storage->name() == "services" && !is_status) {
+  const bool is_service = call.storage->name() == "services" && !is_status;
+  if (is_service) {
     std::vector<Cause> causes = addresses.complete(stored, old, call.request.dry(), rng());
     if (!causes.empty()) return invalid(call.group_kind(), call.request.name, std::move(causes));
   }
@@ -236,6 +238,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
     prepare_part_update(call.request.subresource, change);
   else
     prepare_update(call.strategy, change);
+  if (is_service) ServiceAddresses::drop_unused(stored, old);
   keep_system_fields(stored, old);
   model::apply_defaults(*call.storage, stored);
   const bool by_status_rules = is_status || call.request.subresource == "approval";
@@ -280,7 +283,12 @@ Error unfit_patch(const Value& quoted, const std::string& text, std::string_view
 
 Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   const Request& request = call.request;
-  if (!request.body.ok()) return request.body.error();
+  if (!request.body.ok()) {
+    Error error = request.body.error();
+    if (request.options.field_validation != "Ignore")
+      error.message = "error decoding patch: " + error.message;
+    return error;
+  }
   const Value& patch = request.body->value;
   const model::Resource& resource = *call.resource;
   const bool strategic = request.patch_type == PatchType::strategic;
@@ -327,6 +335,7 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   if (how != "Ignore")
     for (std::string& text : strict) call.warn(std::move(text));
   model::apply_defaults(resource, decoded->object);
+  complete_decoded(resource, decoded->object);
   return std::move(decoded->object);
 }
 

@@ -186,6 +186,13 @@ Value default_class(Admission& admission) {
 }  // namespace
 
 Result<void> priority_mutate(Admission& admission) {
+  // An update that leaves the priority out keeps it.
+  if (admission.updating() && admission.is("pods")) {
+    for (const char* field : {"priority", "preemptionPolicy"})
+      if (!admission.object()["spec"].has(field) && admission.old()["spec"].has(field))
+        admission.object().edit("spec").set(field, admission.old()["spec"][field]);
+    return {};
+  }
   if (!new_pod(admission)) return {};
   Value& spec = admission.object().edit("spec");
   std::string name = spec["priorityClassName"].str();

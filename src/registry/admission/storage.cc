@@ -51,6 +51,8 @@ Result<void> protect_volumes(Admission& admission) {
     add_finalizer(admission.object(), "kubernetes.io/pvc-protection");
   if (admission.is("persistentvolumes"))
     add_finalizer(admission.object(), "kubernetes.io/pv-protection");
+  if (admission.is("volumeattributesclasses.storage.k8s.io"))
+    add_finalizer(admission.object(), "kubernetes.io/vac-protection");
   return {};
 }
 

@@ -41,7 +41,13 @@ Result<void> Registry::State::bootstrap() {
       object.set("status", std::move(seed.status));
       if (!seed.status_manager.empty()) {
         FieldWriter status_writer{std::string(seed.status_manager), "status", moment};
-        track_update(types, *resource, strategy, before, object, status_writer);
+        Value wanted = Value::object({{"apiVersion", resource->api_version()},
+                                      {"kind", resource->kind},
+                                      {"status", object["status"]}});
+        wanted.edit("metadata").set("name", model::name_of(object));
+        auto applied =
+            apply_configuration(types, *resource, strategy, before, wanted, status_writer, true);
+        if (applied.ok()) object = std::move(applied).value();
       }
     }
     model::apply_defaults(*resource, object);

@@ -136,6 +136,7 @@ servicecidrs.networking.k8s.io
 ipaddresses.networking.k8s.io
   Name
   ParentRef = @address_parent
+  = age .metadata.creationTimestamp
 nodes
   Name
   Status = @node_status

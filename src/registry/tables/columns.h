@@ -5,8 +5,9 @@
 //
 // Expressions: .path[?FALLBACK] the text there; int .path, bool .path[?true]; count .path...;
 // age .path, labels .path, selector .path, names .path and images .path (of containers);
-// join .path (texts of a list); @function, a function of cells.cc. NAME alone stands for the two
-// columns that nearly all have: Name and Age.
+// join .path (texts of a list); @function, a function of cells.cc. Name and Age alone are the two
+// columns that nearly all have. A line without a name makes a cell without a column (the original
+// has one).
 #pragma once
 
 #include <string_view>

@@ -105,6 +105,7 @@ Column age_column(std::string type = "string") {
 }
 
 Column column_of(std::string_view line) {
+  if (trim(line).starts_with("= ")) return {"", "string", "", "", 0, cell_of(trim(line).substr(2))};
   const std::size_t equals = line.find(" = ");
   if (equals == std::string_view::npos) return trim(line) == "Name" ? name_column() : age_column();
   Column column;
@@ -241,7 +242,8 @@ Value table_of(const Columns& columns, const Value& meta, const std::vector<Obje
                                {"metadata", meta.is_object() ? meta : Value::object()}});
   Value definitions = with_columns ? Value::array() : Value();
   if (with_columns)
-    for (const Column& column : columns) definitions.push_back(column_json(column));
+    for (const Column& column : columns)
+      if (!column.name.empty()) definitions.push_back(column_json(column));
   table.set("columnDefinitions", std::move(definitions));
   Value rows = Value::array();
   for (const Object& item : items) rows.push_back(row_of(columns, item.value(), form, now));

@@ -1,0 +1,156 @@
+#include "registry/follow_up.h"
+
+#include "base/text.h"
+#include "model/meta.h"
+#include "registry/field_owners.h"
+
+namespace keelson::registry {
+
+namespace {
+
+constexpr std::string_view kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
+constexpr std::string_view kFlows = "flowschemas.flowcontrol.apiserver.k8s.io";
+constexpr std::string_view kLevels = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io";
+constexpr std::string_view kServices = "apiservices.apiregistration.k8s.io";
+
+// The time of a condition that says what it said before stays.
+Value condition_after(const Value& object, Value condition, Instant now) {
+  const Value& before = model::condition_of(object, condition["type"].as_string());
+  condition.set("lastTransitionTime", before["status"] == condition["status"]
+                                          ? before["lastTransitionTime"]
+                                          : Value(to_rfc3339(now)));
+  return condition;
+}
+
+void settle_flow(Registry::State& state, const Value& flow) {
+  const std::string level = flow["spec"]["priorityLevelConfiguration"]["name"].str();
+  const bool there = !state.object(kLevels, "", level).is_null();
+  const std::string subject =
+      "This FlowSchema references the PriorityLevelConfiguration object named " + quote(level);
+  const Value condition = condition_after(
+      flow,
+      Value::object(
+          {{"type", "Dangling"},
+           {"status", there ? "False" : "True"},
+           {"reason", there ? "Found" : "NotFound"},
+           {"message", subject + (there ? " and it exists" : " but there is no such object")}}),
+      state.now());
+  const Value& before = model::condition_of(flow, "Dangling");
+  if (before["status"] == condition["status"] && before["message"] == condition["message"]) return;
+  Value status = Value::object();
+  status.edit("conditions").push_back(condition);
+  write_status(state, kFlows, model::name_of(flow), status,
+               "api-priority-and-fairness-config-consumer-v1", true);
+}
+
+void settle_api_service(Registry::State& state, const Value& service) {
+  const Value& target = service["spec"]["service"];
+  if (target.is_null()) return;
+  const std::string ns = target["namespace"].str(), name = target["name"].str();
+  const Value& found = state.object("services", ns, name);
+  if (!found.is_null()) return;
+  const Value condition = condition_after(
+      service,
+      Value::object({{"type", "Available"},
+                     {"status", "False"},
+                     {"reason", "ServiceNotFound"},
+                     {"message", "service/" + name + " in " + quote(ns) + " is not present"}}),
+      state.now());
+  if (model::condition_of(service, "Available")["message"] == condition["message"]) return;
+  Value status = service["status"];
+  if (!status.is_object()) status = Value::object();
+  status.set("conditions", Value::array({condition}));
+  write_status(state, kServices, model::name_of(service), status, "kube-apiserver", false);
+}
+
+}  // namespace
+
+const Identity& server_identity() {
+  static const Identity identity{
+      "system:apiserver", "", {"system:authenticated", "system:masters"}, {}};
+  return identity;
+}
+
+Request system_request(const Registry::State& state, std::string_view resource, std::string_view ns,
+                       std::string_view name) {
+  Request request;
+  if (const model::ResourcePointer found = state.types.storage(resource)) {
+    request.group = found->group;
+    request.version = found->version;
+    request.resource = found->plural;
+  }
+  request.namespace_ = ns;
+  request.name = name;
+  request.identity = server_identity();
+  return request;
+}
+
+void write_status(Registry::State& state, std::string_view resource, std::string_view name,
+                  const Value& status, std::string_view manager, bool apply) {
+  Request request = system_request(state, resource, "", name);
+  request.subresource = "status";
+  auto call = state.open(request);
+  if (!call.ok()) return;
+  const store::EntryPtr entry = state.store.get(call->key());
+  if (!entry) return;
+  const FieldWriter writer{std::string(manager), "status", call->now};
+  Value object = entry->value();
+  if (apply) {
+    Value wanted = Value::object({{"apiVersion", call->resource->api_version()},
+                                  {"kind", call->resource->kind},
+                                  {"metadata", Value::object({{"name", name}})},
+                                  {"status", status}});
+    auto applied = apply_configuration(state.types, *call->resource, call->strategy, entry->value(),
+                                       wanted, writer, true);
+    if (!applied.ok()) return;
+    object = std::move(applied).value();
+  } else {
+    object.set("status", status);
+    track_update(state.types, *call->resource, call->strategy, entry->value(), object, writer);
+  }
+  (void)state.put(*call, call->key(), std::move(object)).ok();
+}
+
+void Registry::State::settle() {
+  if (settling_) return;
+  settling_ = true;
+  while (!unsettled_.empty()) {
+    const auto [resource, name] = *unsettled_.begin();
+    unsettled_.erase(unsettled_.begin());
+    if (resource == kDefinitions) {
+      settle_definition(name);
+    } else if (resource == kServices) {
+      settle_api_service(*this, Value(object(kServices, "", name)));
+    } else if (resource == kFlows) {
+      if (const Value flow = object(kFlows, "", name); !flow.is_null()) settle_flow(*this, flow);
+    } else if (resource == kLevels) {
+      for (const store::EntryPtr& flow : entries(kFlows))
+        if (flow->value()["spec"]["priorityLevelConfiguration"]["name"].as_string() == name)
+          settle_flow(*this, flow->value());
+    }
+  }
+  settling_ = false;
+}
+
+void Registry::State::observe(std::string_view resource, const Value& before, const Value& after) {
+  const Value& object = after.is_null() ? before : after;
+  const std::string name(model::name_of(object));
+  if (resource == "services") addresses.observe(before, after);
+  if (resource == kServices) ++served_generation;
+  if (resource == kDefinitions) {
+    unsettled_.emplace(resource, name);
+    // A name that became free may be what another definition waits for.
+    if (after.is_null())
+      for (const store::EntryPtr& other : entries(kDefinitions))
+        if (other->value()["spec"]["group"] == object["spec"]["group"])
+          unsettled_.emplace(resource, model::name_of(other->value()));
+  }
+  if (resource == kServices || resource == kFlows || resource == kLevels)
+    unsettled_.emplace(resource, name);
+  // The last object of a definition that ends.
+  if (after.is_null() && resource.find('.') != std::string_view::npos)
+    if (model::is_deleting(this->object(kDefinitions, "", resource)))
+      unsettled_.emplace(kDefinitions, resource);
+}
+
+}  // namespace keelson::registry
