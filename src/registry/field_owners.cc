@@ -20,6 +20,7 @@ FieldSet reset_fields(const Strategy& strategy, std::string_view subresource) {
       case Strategy::StatusMeta::labels: fields.insert(field_path({"metadata", "labels"})); break;
       case Strategy::StatusMeta::all: fields.insert(field_path({"metadata"})); break;
     }
+    if (strategy.resource == "*") fields.insert(field_path({"metadata"}));
     if (strategy.resource == "pods") {
       fields.insert(field_path({"metadata", "deletionTimestamp"}));
       fields.insert(field_path({"metadata", "ownerReferences"}));

@@ -99,8 +99,6 @@ Result<Response> bind_pod(Registry::State& state, Call& call) {
                                     {"lastProbeTime", nullptr},
                                     {"lastTransitionTime", to_rfc3339(call.now)}}));
   pod.edit("status").erase("nominatedNodeName");
-  pod.edit("metadata").set("generation", model::generation_of(old) + 1);
-  if (model::generation_of(old) == 0) pod.edit("metadata").erase("generation");
   TRY(store::EntryPtr written, state.put(inner, inner.key(), std::move(pod)));
   (void)written;
   return created_status(call, state.store.revision().number);

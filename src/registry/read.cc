@@ -162,12 +162,15 @@ Result<Response> Registry::State::list(Call& call) {
     response.items.clear();
     return response;
   }
+  // Lists of custom resources carry the token even where it is empty.
+  if (call.resource->custom && !meta.has("continue")) meta.set("continue", "");
   Value envelope = Value::object({{"apiVersion", call.resource->api_version()},
                                   {"kind", call.resource->list_kind()},
                                   {"metadata", std::move(meta)}});
   if (form.kind == Form::Kind::partial) {
     envelope.set("apiVersion", "meta.k8s.io/" + form.version);
     envelope.set("kind", "PartialObjectMetadataList");
+    if (!more) envelope.edit("metadata").erase("continue");
     for (Object& item : response.items) item = Object(partial_of(item.value(), form.version));
     response.items_typed = true;
     response.items_null = true;

@@ -44,6 +44,10 @@ bool is_allowed(const Call& call) {
 
 Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
+  if (call.resource_name() == "endpoints")
+    call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+  if (call.resource_name() == "componentstatuses")
+    call.warn("v1 ComponentStatus is deprecated in v1.19+");
   auto response = dispatch(call);
   state_->settle();
   if (response.ok()) {

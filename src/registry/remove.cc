@@ -274,7 +274,7 @@ class Removal {
     TRY_VOID(admission.validate());
     if (!model::is_deleting(object)) {
       mark_deleted(object, call_.now, 0);
-      raise_generation(object);
+      object.edit("metadata").erase("deletionGracePeriodSeconds");
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
       set_finalizers(object, finalizers);
       object.edit("metadata")

@@ -122,6 +122,13 @@ Result<Response> Registry::State::create_object(Call& call, Value object) {
 }
 
 Result<Response> Registry::State::store_new(Call& call, Value stored) {
+  if (call.storage->custom) {
+    const Value& definition =
+        object("customresourcedefinitions.apiextensions.k8s.io", "", call.storage->name());
+    if (model::is_deleting(definition))
+      return forbidden(call.group_resource(), model::name_of(stored),
+                       "create not allowed while custom resource definition is terminating");
+  }
   Admission admission(*this, call, Admission::Operation::create, stored, Value());
   TRY_VOID(admission.mutate());
   drop_duplicate_owners(call, stored, true);
