@@ -48,26 +48,18 @@ Result<Response> Registry::execute(const Request& request) {
     call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
   if (call.resource_name() == "componentstatuses")
     call.warn("v1 ComponentStatus is deprecated in v1.19+");
-  auto response = dispatch(call);
-  state_->settle();
-  if (response.ok()) {
-    const std::int64_t revision = state_->store.revision().number;
-    if (request.verb != Verb::get && request.verb != Verb::list) response->revision = revision;
-    return response;
-  }
-  Error error = std::move(response).error();
-  error.warnings = std::move(call.warnings);
-  return error;
-}
-
-Result<Response> Registry::dispatch(Call& call) {
-  const Request& request = call.request;
   if (!is_allowed(call)) return method_not_allowed();
   Result<Response> result = state_->perform(call);
-  if (result.ok() || call.warnings.empty()) return result;
-  Error error = std::move(result).error();
-  error.warnings = std::move(call.warnings);
-  return error;
+  state_->settle();
+  if (!result.ok()) {
+    Error error = std::move(result).error();
+    error.warnings = std::move(call.warnings);
+    return error;
+  }
+  // What followed the write has to be durable with it.
+  if (request.verb != Verb::get && request.verb != Verb::list)
+    result->revision = state_->store.revision().number;
+  return result;
 }
 
 Result<Response> Registry::State::perform(Call& call) {

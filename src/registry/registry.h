@@ -33,8 +33,6 @@ class TypeTable;
 
 namespace keelson::registry {
 
-struct Call;  // internal to this room
-
 // A question to the authorizer, for decisions inside the write path: RBAC escalation, the approval
 // of certificates, PUT that creates.
 struct Access {
@@ -110,7 +108,6 @@ class Registry {
   struct State;  // internal to this room
 
  private:
-  Result<Response> dispatch(Call& call);
   std::unique_ptr<State> state_;
 };
 
