@@ -24,12 +24,11 @@ const Value& status_named(const Value& statuses, std::string_view name) {
 }
 
 Value terminated_state(const ContainerRun& run, const std::string& id) {
+  const auto time = [](Instant at) { return at.is_zero() ? Value() : Value(to_rfc3339(at)); };
   Value state = Value::object({{"exitCode", run.exit_code},
-                               {"startedAt", to_rfc3339(run.started_at)},
-                               {"finishedAt", to_rfc3339(run.finished_at)},
+                               {"startedAt", time(run.started_at)},
+                               {"finishedAt", time(run.finished_at)},
                                {"containerID", id}});
-  if (run.started_at.is_zero()) state.set("startedAt", nullptr);
-  if (run.finished_at.is_zero()) state.set("finishedAt", nullptr);
   if (run.signal != 0) state.set("signal", run.signal);
   if (!run.reason.empty()) state.set("reason", run.reason);
   if (!run.message.empty()) state.set("message", run.message);
