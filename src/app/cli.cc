@@ -169,8 +169,11 @@ int run_command_line(int argc, char** argv) {
                       "Play API conversations against this server");
   command->callback([&] { code = command_test_golden(golden); });
 
-  auto* help = program.add_subcommand("help", "Print this help");
-  help->callback([&] { std::cout << program.help(); });
+  program.add_subcommand("help", "Print this help");
+  if (argc == 2 && std::string_view(argv[1]) == "help") {
+    std::cout << program.help();  // asked before parsing, which would choose the help of "help"
+    return 0;
+  }
 
   const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
   if (argc > 1 && argv[1][0] != '-' &&

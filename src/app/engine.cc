@@ -9,13 +9,13 @@
 #include "api/tls.h"
 #include "api/tokens.h"
 #include "app/engine_metrics.h"
-#include "app/engine_nodes.h"
+#include "app/node_tokens.h"
 #include "app/version.h"
 #include "base/text.h"
 #include "control/controllers.h"
 #include "host/linux/files.h"
 #include "host/linux/linux_host.h"
-#include "node/loopback_network.h"
+#include "node/linux/live_nodes.h"
 #include "registry/registry.h"
 #include "runtime/embedded_cluster.h"
 #include "runtime/identity.h"
@@ -66,8 +66,8 @@ struct Engine::Parts {
   std::unique_ptr<api::Server> server;
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<runtime::KindFollower> kinds;
-  std::unique_ptr<cluster::PodNetwork> network;
-  std::unique_ptr<EngineNodes> nodes;
+  std::unique_ptr<cluster::Cluster> kubelet;  // the cluster as the nodes see it
+  std::unique_ptr<node::LiveNodes> nodes;
   std::unique_ptr<EngineMetrics> metrics;
   std::string address;
 };
@@ -93,14 +93,15 @@ Result<void> Engine::Parts::open() {
 
 // Before the API server, which reaches into containers through them.
 void Engine::Parts::make_nodes() {
-  if (const std::string why = EngineNodes::why_not(); !why.empty()) {
-    std::fprintf(stderr, "no pods can run here: %s; the API and the controllers work\n",
-                 why.c_str());
-    return;
-  }
-  network = std::make_unique<node::LoopbackNetwork>();
-  nodes = std::make_unique<EngineNodes>(NodeParts{loop, *sockets, *processes, *cluster, *registry,
-                                                  *network, options.name, options.directory});
+  kubelet = cluster->as("kubelet");
+  nodes = std::make_unique<node::LiveNodes>(
+      loop, *sockets, *processes, *kubelet, nullptr,
+      node::LiveNodesOptions{.directory = options.directory + "/node",
+                             .name = options.name,
+                             .hidden_directory = options.directory,
+                             .tokens = tokens_through(*registry)});
+  if (!nodes->lost().empty())
+    std::fprintf(stderr, "pods are plain processes here: %s\n", nodes->lost().c_str());
   metrics = std::make_unique<EngineMetrics>(loop, *cluster, nodes->host());
 }
 
@@ -136,7 +137,9 @@ Result<void> Engine::Parts::serve() {
 
 void Engine::Parts::run_controllers() {
   if (nodes) {
-    nodes->start();
+    nodes->start([](Result<void> started) {
+      if (!started.ok()) std::fprintf(stderr, "nodes: %s\n", started.error().message.c_str());
+    });
     metrics->start();
   }
   manager = std::make_unique<runtime::Manager>(loop, *cluster, rng.next());
@@ -147,7 +150,7 @@ void Engine::Parts::run_controllers() {
       });
   control::ControllerNeeds needs;
   needs.metrics = metrics.get();
-  needs.machine.capacity = machine_capacity();
+  needs.machine.capacity = node::machine_capacity();
   needs.ca_pem = pki.ca.certificate_pem;
   for (auto& controller : control::all_controllers(needs)) {
     const std::string name(controller->name());
@@ -176,6 +179,7 @@ Engine::~Engine() {
   parts_->server.reset();
   parts_->metrics.reset();
   parts_->nodes.reset();
+  parts_->kubelet.reset();
   parts_->cluster.reset();
 }
 

@@ -93,6 +93,31 @@ Result<codec::Value> wait_until_well(Client& client, const Instance& instance,
   }
 }
 
+// An engine that answers. One that holds its lock and does not answer is starting, or dying after a
+// kill: whichever it turns out to be, it is waited for.
+Result<Endpoint> ensure_running(const Instance& instance, const UpOptions& options,
+                                Clock::time_point start) {
+  constexpr double kLimit = 30;
+  while (true) {
+    if (!running_pid(instance)) {
+      std::vector<std::string> arguments;
+      if (!options.listen.empty()) arguments = {"--listen", options.listen};
+      TRY(const int pid, start_engine(instance, arguments, Duration::seconds(30)));
+      std::fprintf(stderr, "%sengine %s started (process %d)\n", stamp(start).c_str(),
+                   instance.name.c_str(), pid);
+      return read_kubeconfig(instance.kubeconfig());
+    }
+    auto endpoint = read_kubeconfig(instance.kubeconfig());
+    if (endpoint.ok() && Client(*endpoint).get("/version").ok()) return endpoint;
+    if (seconds_since(start) > kLimit)
+      return Error{.reason = Reason::timeout,
+                   .message = "engine " + instance.name + " runs (process " +
+                              std::to_string(running_pid(instance).value_or(0)) +
+                              ") and does not answer; see " + instance.log()};
+    poll(nullptr, 0, 10);
+  }
+}
+
 }  // namespace
 
 int command_up(const UpOptions& options) {
@@ -102,15 +127,7 @@ int command_up(const UpOptions& options) {
   auto instance = find_instance(options.common.name);
   if (!instance.ok()) return fail(instance.error().message);
 
-  if (!running_pid(*instance)) {
-    std::vector<std::string> arguments;
-    if (!options.listen.empty()) arguments = {"--listen", options.listen};
-    auto pid = start_engine(*instance, arguments, Duration::seconds(30));
-    if (!pid.ok()) return fail(pid.error().message);
-    std::fprintf(stderr, "%sengine %s started (process %d)\n", stamp(start).c_str(),
-                 instance->name.c_str(), *pid);
-  }
-  auto endpoint = read_kubeconfig(instance->kubeconfig());
+  auto endpoint = ensure_running(*instance, options, start);
   if (!endpoint.ok()) return fail(endpoint.error().message);
   if (auto added = add_context(user_kubeconfig_path(), instance->context(), *endpoint); !added.ok())
     std::fprintf(stderr, "keelson: %s; use --kubeconfig %s\n", added.error().message.c_str(),

@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::string_view kPlatforms = "platforms.keelson.dev";
 
-Value machine_capacity() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  return Value::object({{"cpu", std::to_string(::sysconf(_SC_NPROCESSORS_ONLN))},
-                        {"memory", std::to_string(pages / 1024 * page) + "Ki"},
-                        {"pods", "110"}});
-}
-
 std::string os_name() {
   for (const std::string& line : split(read_whole("/etc/os-release"), '\n'))
     if (line.starts_with("PRETTY_NAME=\"")) return line.substr(13, line.size() - 14);
@@ -26,6 +19,13 @@ std::string os_name() {
 }
 
 }  // namespace
+
+Value machine_capacity() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  return Value::object({{"cpu", std::to_string(::sysconf(_SC_NPROCESSORS_ONLN))},
+                        {"memory", std::to_string(pages / 1024 * page) + "Ki"},
+                        {"pods", "110"}});
+}
 
 Value machine_info(std::string_view kubelet_version) {
   utsname system{};

@@ -58,6 +58,8 @@ class LiveNodes {
   std::unique_ptr<NodePodStreams> streams_;
 };
 
+// What this machine offers a node: all of it, the engine itself is small.
+Value machine_capacity();
 // status.nodeInfo of this machine.
 Value machine_info(std::string_view kubelet_version = "v1.36.1");
 
