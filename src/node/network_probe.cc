@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "node/tls_client.h"
 
 namespace keelson::node {
 namespace {
@@ -77,6 +78,11 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
                           if (const auto own = weak.lock()) own->ended();
                         },
                     .on_drained = {}});
+    if (probe_.kind == NetworkProbe::Kind::http && probe_.tls) {
+      tls_ = std::make_unique<TlsClient>();
+      tls_->send(http_request());
+      return decrypt({});
+    }
     stream_->write(probe_.kind == NetworkProbe::Kind::http ? http_request() : grpc_request());
   }
 
@@ -157,7 +163,21 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     return out;
   }
 
+  void decrypt(std::string_view bytes) {
+    std::string text, out;
+    const bool good = tls_->receive(bytes, text, out);
+    if (stream_) stream_->write(out);
+    if (!good) return finish(Verdict::failure, "Get " + quote(url()) + ": " + tls_->error());
+    if (!text.empty()) read_plain(text);
+  }
+
   void receive(std::string_view bytes) {
+    if (!done_) return;
+    if (tls_) return decrypt(bytes);
+    read_plain(bytes);
+  }
+
+  void read_plain(std::string_view bytes) {
     answer_.append(bytes);
     if (answer_.size() > kAnswerBytesMax) return finish(Verdict::failure, "answer too long");
     if (probe_.kind == NetworkProbe::Kind::grpc) return read_grpc();
@@ -219,6 +239,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   std::function<void(ProbeOutcome)> done_;
   std::string host_, answer_;
   std::unique_ptr<host::Stream> stream_;
+  std::unique_ptr<TlsClient> tls_;
   std::shared_ptr<void> timer_;
 };
 

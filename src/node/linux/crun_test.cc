@@ -437,6 +437,16 @@ TEST_F(CrunPods, PortsAreForwardedIntoThePodsNamespace) {
   EXPECT_NE(error.find("failed to connect to localhost:81 inside namespace"), std::string::npos);
 }
 
+TEST_F(CrunPods, ProbesSpeakTls) {
+  if (::access("/usr/bin/openssl", X_OK) != 0) GTEST_SKIP() << "openssl is not installed";
+  create(R"json({"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "sh",
+    "env": [{"name": "SUBJECT", "value": "-newkey rsa:2048 -nodes -subj /CN=x -days 1"},
+      {"name": "RUN", "value": "exec openssl s_server -www -accept 8443 -key k -cert c"}],
+    "command": ["/bin/sh", "-c", "cd /tmp && openssl req -x509 $SUBJECT -keyout k -out c && $RUN"],
+    "readinessProbe": {"httpGet": {"port": 8443, "scheme": "HTTPS"}, "periodSeconds": 1}}]})json");
+  EXPECT_TRUE(wait([&] { return is_ready(); }, Duration::seconds(40))) << failure();
+}
+
 TEST_F(CrunPods, ATerminalOfItsOwn) {
   create(R"json({"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "sh",
     "stdin": true, "tty": true, "args": ["tty; read x; echo got $x; stty size; sleep 1000"]}]})json");
