@@ -150,7 +150,6 @@ void add_namespaces(std::vector<Seed>& out) {
   for (const char* name : {"kube-system", "kube-public", "kube-node-lease", "default"}) {
     Value object = object_of("v1", "Namespace", name);
     object.edit("metadata").edit("labels").set("kubernetes.io/metadata.name", name);
-    object.edit("spec").edit("finalizers").push_back("kubernetes");
     out.push_back({"", "v1", "namespaces", std::move(object), {}});
   }
 }
