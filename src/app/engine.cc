@@ -13,8 +13,11 @@
 #include "app/version.h"
 #include "base/text.h"
 #include "control/controllers.h"
+#include "host/linux/datagrams.h"
 #include "host/linux/files.h"
+#include "host/linux/links.h"
 #include "host/linux/linux_host.h"
+#include "net/network.h"
 #include "node/linux/live_nodes.h"
 #include "registry/registry.h"
 #include "runtime/embedded_cluster.h"
@@ -51,6 +54,7 @@ struct Engine::Parts {
   void make_nodes();
   Result<void> serve();
   void run_controllers();
+  Result<net::Certificate> issue(const std::vector<std::string>& hosts);
 
   host::LinuxLoop& loop;
   EngineOptions options;
@@ -58,6 +62,8 @@ struct Engine::Parts {
   std::unique_ptr<host::Files> files = host::make_linux_files();
   std::unique_ptr<host::Sockets> sockets = host::make_linux_sockets(loop);
   std::unique_ptr<host::Processes> processes = host::make_linux_processes(loop);
+  std::unique_ptr<host::Datagrams> datagrams = host::make_linux_datagrams(loop);
+  std::unique_ptr<host::Links> links = host::make_linux_links();
   api::Pki pki;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<api::AccessControl> access;
@@ -66,10 +72,13 @@ struct Engine::Parts {
   std::unique_ptr<api::Server> server;
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<runtime::KindFollower> kinds;
-  std::unique_ptr<cluster::Cluster> kubelet;  // the cluster as the nodes see it
+  std::unique_ptr<cluster::Cluster> kubelet, proxy;  // the cluster as nodes and network see it
+  net::AddressPlan addresses;
+  std::unique_ptr<net::Network> network;
   std::unique_ptr<node::LiveNodes> nodes;
   std::unique_ptr<EngineMetrics> metrics;
   std::string address;
+  int port = 0;  // that the API listens on
 };
 
 Result<void> Engine::Parts::open() {
@@ -82,8 +91,12 @@ Result<void> Engine::Parts::open() {
   TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
   access = std::make_unique<api::AccessControl>(
       std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});
-  registry = std::make_unique<registry::Registry>(
-      *store, access->environment(), registry::Settings{.own_kinds = options.controllers});
+  registry::Settings settings{.own_kinds = options.controllers};
+  if (options.controllers) {
+    TRY(addresses, net::claim_addresses(*links, *files, {.directory = options.directory}));
+    settings.service_range = net::prefix_text(addresses.services);
+  }
+  registry = std::make_unique<registry::Registry>(*store, access->environment(), settings);
   TRY_VOID(registry->start());
   access->attach(*registry);
   cluster = std::make_unique<runtime::EmbeddedCluster>(
@@ -91,11 +104,29 @@ Result<void> Engine::Parts::open() {
   return {};
 }
 
+// A certificate of the engine's own CA for the hosts of an Ingress.
+Result<net::Certificate> Engine::Parts::issue(const std::vector<std::string>& hosts) {
+  TRY(api::KeyPair pair,
+      api::issue_certificate(
+          pki.ca,
+          {.common_name = hosts.empty() ? "ingress" : hosts[0], .dns_names = hosts, .server = true},
+          loop.now()));
+  return net::Certificate{pair.certificate_pem + pki.ca.certificate_pem, pair.key_pem};
+}
+
 // Before the API server, which reaches into containers through them.
 void Engine::Parts::make_nodes() {
+  proxy = cluster->as("keelson-network");
+  network = std::make_unique<net::Network>(
+      net::NetworkParts{*proxy, loop, *processes, *sockets, *datagrams, *links, *files},
+      net::NetworkOptions{
+          .name = options.name,
+          .directory = options.directory,
+          .plan = addresses,
+          .issue = [this](const std::vector<std::string>& hosts) { return issue(hosts); }});
   kubelet = cluster->as("kubelet");
   nodes = std::make_unique<node::LiveNodes>(
-      loop, *sockets, *processes, *kubelet, nullptr,
+      loop, *sockets, *processes, *kubelet, network->pods(),
       node::LiveNodesOptions{.directory = options.directory + "/node",
                              .name = options.name,
                              .hidden_directory = options.directory,
@@ -123,20 +154,22 @@ Result<void> Engine::Parts::serve() {
                                            .key_pem = pki.serving.key_pem,
                                            .client_ca_pem = pki.ca.certificate_pem}));
   const int wanted = options.port != 0 ? options.port : saved_port(options.directory);
-  auto port = server->listen(options.address, wanted, context);
+  auto listening = server->listen(options.address, wanted, context);
   // The port of last time may be somebody else's by now; a given one must be had.
-  if (!port.ok() && options.port == 0 && wanted != 0)
-    port = server->listen(options.address, 0, context);
-  if (!port.ok()) return port.error();
-  save_port(options.directory, *port);
+  if (!listening.ok() && options.port == 0 && wanted != 0)
+    listening = server->listen(options.address, 0, context);
+  if (!listening.ok()) return listening.error();
+  port = *listening;
+  save_port(options.directory, port);
   const std::string public_address = options.address == "0.0.0.0" ? "127.0.0.1" : options.address;
-  server->set_public_address(public_address + ":" + std::to_string(*port));
-  address = "https://" + public_address + ":" + std::to_string(*port);
+  server->set_public_address(public_address + ":" + std::to_string(port));
+  address = "https://" + public_address + ":" + std::to_string(port);
   return {};
 }
 
 void Engine::Parts::run_controllers() {
   if (nodes) {
+    network->start(options.address, port);
     nodes->start([](Result<void> started) {
       if (!started.ok()) std::fprintf(stderr, "nodes: %s\n", started.error().message.c_str());
     });
@@ -179,7 +212,9 @@ Engine::~Engine() {
   parts_->server.reset();
   parts_->metrics.reset();
   parts_->nodes.reset();
+  parts_->network.reset();
   parts_->kubelet.reset();
+  parts_->proxy.reset();
   parts_->cluster.reset();
 }
 
@@ -207,7 +242,7 @@ void Engine::stop(std::function<void()> done) {
     parts_->server->stop(Duration::seconds(5), done);
   };
   if (parts_->nodes)
-    parts_->nodes->stop(stop_server);
+    parts_->nodes->stop([this, stop_server] { parts_->network->stop(stop_server); });
   else
     stop_server();
 }
