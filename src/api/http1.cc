@@ -1,9 +1,6 @@
 // One HTTP/1.1 connection. Requests are answered strictly one after the other; while one is being
 // answered, what a pipelining client has sent ahead waits in the kernel. Bodies of answers are
 // pulled only as fast as the peer takes them.
-#include <array>
-#include <charconv>
-#include <cstdio>
 #include <utility>
 
 #include "api/http1_parser.h"
@@ -296,9 +293,10 @@ void Http1Connection::pump() {
     if (chunked_) {
       const std::size_t size = out.size() - room;
       if (size > 0) {
-        std::array<char, room + 1> digits{};
-        std::snprintf(digits.data(), digits.size(), "%08zx\r\n", size);
-        out.replace(0, room, digits.data(), room);
+        constexpr std::string_view digits = "0123456789abcdef";
+        for (std::size_t i = 0; i < 8; ++i) out[i] = digits[size >> (28 - 4 * i) & 15];
+        out[8] = '\r';
+        out[9] = '\n';
         out += "\r\n";
         if (state == Body::State::finished) out += "0\r\n\r\n";
         text = out;
