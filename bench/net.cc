@@ -89,10 +89,12 @@ void answer_dns() {
   int got = 0, sent = 0;
   std::unique_ptr<host::DatagramSocket> socket;
   const host::DatagramPeer to{0x7f000001, static_cast<std::uint16_t>(port)};
-  socket = *datagrams->bind("127.0.0.1", 0, [&](std::string_view, host::DatagramPeer) {
+  auto bound = datagrams->bind("127.0.0.1", 0, [&](std::string_view, host::DatagramPeer) {
     if (++got == kAnswers) return loop.stop();
     socket->send(queries[static_cast<std::size_t>(sent++ % 1000)], to);
   });
+  if (!bound.ok()) return;
+  socket = std::move(*bound);
   const auto start = Clock::now();
   for (int i = 0; i < kInFlight; ++i) socket->send(queries[static_cast<std::size_t>(sent++)], to);
   const auto limit = loop.call_at(loop.now() + Duration::seconds(20), [&] { loop.stop(); });
