@@ -14,8 +14,7 @@
 #include "net/pod_network.h"
 #include "net/service/ruleset.h"
 
-using namespace keelson;
-
+namespace keelson {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -120,8 +119,14 @@ void change_rules() {
 
 }  // namespace
 
-int main() {
+void measure_network() {
   attach();
   answer_dns();
   change_rules();
+}
+
+}  // namespace keelson
+
+int main() {
+  keelson::measure_network();
 }
