@@ -132,7 +132,7 @@ class Decoder {
       }
       const Scope scope(*this, type, f);
       Value decoded = decode(*f.type, *present);
-      if (!f.pointer && is_empty(decoded)) {
+      if (!f.pointer && f.type->shape != Shape::any && is_empty(decoded)) {
         // A struct by value is never empty for Go; lists and maps lose an empty presence.
         if (!f.keep_empty) continue;
         decoded = empty_value(f);

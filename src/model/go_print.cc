@@ -45,6 +45,8 @@ constexpr std::array kPrefixes = {
     Name{"ca", "CA"},
     Name{"cel", "CEL"},
     Name{"json", "JSON"},
+    Name{"tty", "TTY"},
+    Name{"os", "OS"},
 };
 
 std::string go_name(std::string_view json) {
@@ -105,11 +107,91 @@ class Printer {
     codec::append_json_string(out, name);
     out += ':';
   }
+  // Where the internal struct has its fields in another order, or in another struct.
+  void pod(const Type& type, const Value& spec) {
+    bool first = true;
+    out += '{';
+    for (const char* name : {"volumes",
+                             "initContainers",
+                             "containers",
+                             "ephemeralContainers",
+                             "restartPolicy",
+                             "terminationGracePeriodSeconds",
+                             "activeDeadlineSeconds",
+                             "dnsPolicy",
+                             "nodeSelector",
+                             "serviceAccountName",
+                             "automountServiceAccountToken",
+                             "nodeName",
+                             "securityContext",
+                             "imagePullSecrets",
+                             "hostname",
+                             "subdomain",
+                             "setHostnameAsFQDN",
+                             "affinity",
+                             "schedulerName",
+                             "tolerations",
+                             "hostAliases",
+                             "priorityClassName",
+                             "priority",
+                             "preemptionPolicy",
+                             "dnsConfig",
+                             "readinessGates",
+                             "runtimeClassName",
+                             "overhead",
+                             "enableServiceLinks",
+                             "topologySpreadConstraints",
+                             "os",
+                             "schedulingGates",
+                             "resourceClaims",
+                             "resources",
+                             "hostnameOverride",
+                             "schedulingGroup"}) {
+      const Field* f = type.field(name);
+      if (f == nullptr) continue;
+      key(go_name(f->name), first);
+      if (f->name != "securityContext") {
+        this->value(*f->type, spec[f->name], f->pointer);
+        continue;
+      }
+      bool first_inside = true;
+      out += '{';
+      for (const char* host :
+           {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"})
+        if (const Field* h = type.field(host); h != nullptr) {
+          key(go_name(h->name), first_inside);
+          this->value(*h->type, spec[h->name], h->pointer);
+        }
+      for (const char* own :
+           {"seLinuxOptions", "windowsOptions", "runAsUser", "runAsGroup", "runAsNonRoot",
+            "supplementalGroups", "supplementalGroupsPolicy", "fsGroup", "fsGroupChangePolicy",
+            "sysctls", "seccompProfile", "appArmorProfile", "seLinuxChangePolicy"})
+        if (const Field* o = f->type->field(own); o != nullptr) {
+          key(go_name(o->name), first_inside);
+          this->value(*o->type, spec[f->name][o->name], o->pointer);
+        }
+      out += '}';
+    }
+    out += '}';
+  }
   void internal(const Type& type, const Value& value) {
+    if (type.name == "io.k8s.api.core.v1.PodSpec") {
+      pod(type, value);
+      return;
+    }
     bool first = true;
     out += '{';
     for (const Field& f : type.fields) {
       if (type.has_kind && (f.name == "kind" || f.name == "apiVersion")) continue;
+      if (f.name == "metadata") {  // embedded in Go: its own fields stand here
+        for (const Field& own : f.type->fields) {
+          const Value& v = value[f.name][own.name];
+          if (v.is_null()) continue;
+          key(own.name, first);
+          this->value(*own.type, v, own.pointer);
+        }
+        continue;
+      }
       key(go_name(f.name), first);
       this->value(*f.type, value[f.name], f.pointer);
     }

@@ -116,6 +116,14 @@ void strip(Value& object, bool pod) {
   if (!object.is_object()) return;
   for (const char* key : {"uid", "creationTimestamp", "managedFields", "resourceVersion"})
     if (object["metadata"].is_object()) object.edit("metadata").erase(key);
+  if (object["kind"].as_string() == "CertificateSigningRequest" && object["spec"].is_object())
+    for (const char* key : {"username", "uid", "groups", "extra"}) object.edit("spec").erase(key);
+  if (object["kind"].as_string() == "Node" && object["spec"].is_object()) {
+    Value& taints = object.edit("spec").edit("taints");
+    for (std::size_t i = taints.size(); i > 0; --i)
+      if (taints[i - 1]["key"].as_string() == "node.kubernetes.io/not-ready") taints.erase(i - 1);
+    if (taints.empty()) object.edit("spec").erase("taints");
+  }
   if (object["kind"].as_string() == "Service" && object["spec"].is_object()) {
     Value& spec = object.edit("spec");
     for (const char* key :
@@ -206,6 +214,7 @@ class Player {
       return compare_objects(target, *result, answer["body"]);
     }
     const Error& error = result.error();
+    if (code >= 300 && step["compare"].as_string() == "status") return "";
     if (code < 300) return "refused: " + error.message;
     const Value got = json(normal(replaced(codec::to_json(status_of(error)), "zzzzz", "<suffix>")));
     const Value want = json(normal(filled(codec::to_json(answer["body"]))));
@@ -388,9 +397,9 @@ TEST(Golden, ApiConversations) {
   for (const auto& [category, count] : categories)
     std::cout << category << ' ' << count.equal << " of " << count.all << " equal\n";
   if (only != nullptr) return;
-  EXPECT_GE(categories["defaulting"].equal, 277);
-  EXPECT_GE(categories["immutability"].equal, 617);
-  EXPECT_GE(categories["validation"].equal, 4123);
+  EXPECT_GE(categories["defaulting"].equal, 304);
+  EXPECT_GE(categories["immutability"].equal, 642);
+  EXPECT_GE(categories["validation"].equal, 4176);
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ void merge_affinity_keys(Value& spec, const Value& labels) {
       merge_label_keys(spec.edit("topologySpreadConstraints").edit(i), labels);
 }
 
-void prepare_pod(Value& pod) {
+void prepare_pod(Value& pod, Instant now) {
   const Value labels = pod["metadata"]["labels"];
   merge_affinity_keys(pod.edit("spec"), labels);
   bool best_effort = true;
@@ -135,12 +135,21 @@ void prepare_pod(Value& pod) {
                Value::array({Value::object({{"type", "PodScheduled"},
                                             {"status", "False"},
                                             {"lastProbeTime", nullptr},
-                                            {"lastTransitionTime", nullptr},
+                                            {"lastTransitionTime", to_rfc3339(now)},
                                             {"reason", "SchedulingGated"},
                                             {"message",
                                              "Scheduling is blocked due to non-empty scheduling "
                                              "gates"}})}));
   pod.set("status", status);
+}
+
+// Of its secrets only the names count.
+void prepare_service_account(Value& account) {
+  for (std::size_t i = 0; i < account["secrets"].size(); ++i) {
+    const Value name = account["secrets"][i]["name"];
+    account.edit("secrets").edit(i) = Value::object();
+    if (!name.is_null()) account.edit("secrets").edit(i).set("name", name);
+  }
 }
 
 void prepare_job(Value& job) {
@@ -352,6 +361,8 @@ void drop_disabled_in_pod(Value& spec) {
 
 void drop_disabled(const Resource& r, Value& object) {
   const std::string name = r.name();
+  if (name == "leases.coordination.k8s.io" && object["spec"].is_object())
+    for (const char* field : {"strategy", "preferredHolder"}) object.edit("spec").erase(field);
   if (name == "pods") drop_disabled_in_pod(object.edit("spec"));
   if (name == "podtemplates" && object["template"]["spec"].is_object())
     drop_disabled_in_pod(object.edit("template").edit("spec"));
@@ -374,12 +385,13 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
   if (name == "nodes") prepare_node(object);
   if (name == "limitranges" && object["metadata"]["name"].as_string().empty())
     object.edit("metadata").set("name", object["metadata"]["uid"]);
-  if (name == "pods") prepare_pod(object);
+  if (name == "pods") prepare_pod(object, now);
   if (name == "daemonsets.apps") prepare_daemon_set(object);
   if (name == "endpointslices.discovery.k8s.io") prepare_slice(object);
   if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
   if (name == "jobs.batch") prepare_job(object);
   if (name == "namespaces") prepare_namespace(object);
+  if (name == "serviceaccounts") prepare_service_account(object);
   if (name == "persistentvolumeclaims") {
     prepare_claim(object);
     object.edit("status").set("phase", "Pending");
@@ -469,6 +481,8 @@ void drop_repeated_owners(Value& object) {
 
 void prepare_create(const Resource& resource, Value& object, Instant now) {
   drop_repeated_owners(object);
+  for (const char* key : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"})
+    if (object["metadata"].has(key)) object.edit("metadata").erase(key);
   if (has_generation(resource)) object.edit("metadata").set("generation", 1);
   // A node reports its own status as it registers, and so do endpoints of older controllers.
   if (has_status(resource) && resource.name() != "nodes" && !resource.custom)
@@ -492,6 +506,7 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   if (!resource.namespaced) object.edit("metadata").erase("namespace");
   drop_disabled(resource, object);
   if (resource.name() == "secrets") prepare_secret(object);
+  if (resource.name() == "serviceaccounts") prepare_service_account(object);
   if (resource.name() == "services") prepare_service_update(object, old);
   if (resource.name() == "namespaces") object.set("spec", old["spec"]);
   if (resource.name() == "endpointslices.discovery.k8s.io") prepare_slice(object);

@@ -2,9 +2,11 @@
 //
 //   TRY(auto decoded, decode(*resource, document, FieldValidation::strict));
 //   apply_defaults(*resource, decoded.object);
+//   prepare_create(*resource, object, now);                        // or
+//   prepare_update(*resource, object, old);
 //   FieldErrors errors = validate_create(*resource, object);       // or
 //   FieldErrors errors = validate_update(*resource, object, old);
-//   if (!errors.empty()) return errors.to_error(resource->group, resource->kind, name);
+//   if (!errors.empty()) return errors.to_error(storage->group, storage->kind, name);
 //
 // All of it is pure: no store, no clock, no admission.
 #pragma once

@@ -2,8 +2,8 @@
 #include "model/validation/common.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <array>
+#include <cstdio>
 
 #include "codec/json.h"
 
@@ -160,7 +160,8 @@ void check_owner(const Path& path, const Value& owner, FieldErrors& errors) {
     if (empty_text(owner[field]))
       errors.invalid(path.child(field), owner[field], "must not be empty");
   if (text_of(owner, "apiVersion") == "v1" && text_of(owner, "kind") == "Event")
-    errors.invalid_printed(path, printed_owner(owner), "/v1, Kind=Event is disallowed from being an owner");
+    errors.invalid_printed(path, printed_owner(owner),
+                           "/v1, Kind=Event is disallowed from being an owner");
 }
 
 void check_owners(const Path& path, const Value& owners, FieldErrors& errors) {

@@ -245,7 +245,7 @@ void check_template(const Value& object, FieldErrors& errors) {
   // Nothing but labels and annotations goes to the claims.
   for (const char* field : {"name", "generateName", "namespace", "uid", "resourceVersion",
                             "deletionGracePeriodSeconds", "finalizers", "ownerReferences"})
-    if (!metadata[field].is_null() && !metadata[field].empty())
+    if (!metadata[field].is_null() && !(metadata[field] == Value("")))
       errors.forbidden(at.child(field), "cannot be set");
   check_device_claim(spec_path().child("spec"), object["spec"]["spec"], errors);
 }

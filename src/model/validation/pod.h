@@ -23,7 +23,6 @@ void check_pod_annotations(const Path& path, const Value& annotations, const Val
 // Old annotations for seccomp and AppArmor must say what the fields say.
 void check_profile_annotations(const Path& path, const Value& annotations, const Value& spec,
                                FieldErrors& errors);
-void check_spread_keys(const Path& path, const Value& constraint, FieldErrors& errors);
 
 struct ContainerContext {
   const Value& spec;

@@ -171,7 +171,7 @@ void check_spread(const Path& path, const Value& constraints, FieldErrors& error
     for (const char* policy : {"nodeAffinityPolicy", "nodeTaintsPolicy"})
       if (!c[policy].is_null())
         check_supported(at.child(policy), c[policy], {"Honor", "Ignore"}, errors);
-    check_spread_keys(at.child("matchLabelKeys"), c, errors);
+    check_match_label_keys(at, c, errors);
     check_label_selector(at.child("labelSelector"), c["labelSelector"], errors);
   }
 }
@@ -603,24 +603,6 @@ void check_annotations_of_pod(const Path& path, const Value& annotations, const 
 }
 
 }  // namespace
-
-void check_spread_keys(const Path& path, const Value& constraint, FieldErrors& errors) {
-  if (constraint["matchLabelKeys"].empty()) return;
-  Names keys;
-  const Value& selector = constraint["labelSelector"];
-  if (selector.is_null()) {
-    errors.forbidden(path, "must not be specified when labelSelector is not set");
-  } else {
-    for (const codec::Member& m : selector["matchLabels"].members()) keys.emplace(m.key());
-    for (const Value& e : selector["matchExpressions"].elements()) keys.emplace(text_of(e, "key"));
-  }
-  for (std::size_t i = 0; i < constraint["matchLabelKeys"].size(); ++i) {
-    const std::string key = constraint["matchLabelKeys"][i].str();
-    errors.invalid_each(path.index(i), key, label_key_messages(key));
-    if (keys.count(key) > 0)
-      errors.invalid(path.index(i), key, "exists in both matchLabelKeys and labelSelector");
-  }
-}
 
 void check_node_selector(const Path& path, const Value& selector, FieldErrors& errors) {
   const Path terms = path.child("nodeSelectorTerms");

@@ -64,13 +64,29 @@ void check_signer(const Path& path, const std::string& signer, FieldErrors& erro
 }
 
 const std::initializer_list<std::string_view>& known_usages() {
-  static const std::initializer_list<std::string_view> usages = {
-      "any",           "cert sign",     "client auth",      "code signing",
-      "content commitment", "crl sign", "data encipherment", "decipher only",
-      "digital signature", "email protection", "encipher only", "ipsec end system",
-      "ipsec tunnel",  "ipsec user",    "key agreement",    "key encipherment",
-      "microsoft sgc", "netscape sgc",  "ocsp signing",     "s/mime",
-      "server auth",   "signing",       "timestamping"};
+  static const std::initializer_list<std::string_view> usages = {"any",
+                                                                 "cert sign",
+                                                                 "client auth",
+                                                                 "code signing",
+                                                                 "content commitment",
+                                                                 "crl sign",
+                                                                 "data encipherment",
+                                                                 "decipher only",
+                                                                 "digital signature",
+                                                                 "email protection",
+                                                                 "encipher only",
+                                                                 "ipsec end system",
+                                                                 "ipsec tunnel",
+                                                                 "ipsec user",
+                                                                 "key agreement",
+                                                                 "key encipherment",
+                                                                 "microsoft sgc",
+                                                                 "netscape sgc",
+                                                                 "ocsp signing",
+                                                                 "s/mime",
+                                                                 "server auth",
+                                                                 "signing",
+                                                                 "timestamping"};
   return usages;
 }
 
@@ -164,8 +180,8 @@ void update_request_with(const Value& object, const Value& old, bool certificate
   const Path conditions = status.child("conditions");
   for (const char* type : {"Approved", "Denied", "Failed"})
     if (conditions_of(object, type).size() < conditions_of(old, type).size())
-      errors.forbidden(conditions, std::string("updates may not remove a condition of type \"") +
-                                       type + '"');
+      errors.forbidden(conditions,
+                       std::string("updates may not remove a condition of type \"") + type + '"');
   for (const char* type : {"Approved", "Denied"}) {
     const Value now = conditions_of(object, type), before = conditions_of(old, type);
     if (now.size() > before.size())
@@ -311,8 +327,7 @@ void check_api_service(const Value& object, FieldErrors& errors) {
   const auto port = spec["service"]["port"].as_int();
   if (const auto messages = port_number_messages(port); !messages.empty())
     errors.invalid(service.child("port"), port, "port is not valid: " + join(messages, ", "));
-  if (skips && size > 0)
-    errors.invalid(insecure, true, "may not be true if caBundle is present");
+  if (skips && size > 0) errors.invalid(insecure, true, "may not be true if caBundle is present");
 }
 
 void update_api_service(const Value& object, const Value& old, FieldErrors& errors) {

@@ -37,7 +37,6 @@ std::vector<KindRules> batch_rules();
 std::vector<KindRules> network_rules();
 std::vector<KindRules> storage_rules();
 std::vector<KindRules> policy_rules();
-std::vector<KindRules> other_rules();
 std::vector<KindRules> flow_rules();
 std::vector<KindRules> device_rules();
 std::vector<KindRules> admission_rules();

@@ -193,6 +193,13 @@ void check_capacity(const Path& path, const Value& capacity, FieldErrors& errors
 
 void check_volume_spec(const Path& path, const Value& spec, std::string_view name, bool inline_spec,
                        FieldErrors& errors) {
+  constexpr std::string_view not_inline = "may not be specified in the context of inline volumes";
+  if (inline_spec) {
+    if (!spec["claimRef"].is_null()) errors.forbidden(path.child("claimRef"), not_inline);
+    if (!spec["capacity"].empty()) errors.forbidden(path.child("capacity"), not_inline);
+    if (spec["csi"].is_null())
+      errors.required(path.child("csi"), "has to be specified in the context of inline volumes");
+  }
   if (spec["accessModes"].empty()) errors.required(path.child("accessModes"));
   check_modes(path.child("accessModes"), spec["accessModes"], errors);
   if (!inline_spec) check_capacity(path.child("capacity"), spec["capacity"], errors);
@@ -207,7 +214,7 @@ void check_volume_spec(const Path& path, const Value& spec, std::string_view nam
   if (const Value& affinity = spec["nodeAffinity"]; !affinity.is_null()) {
     const Path at = path.child("nodeAffinity");
     if (inline_spec)
-      errors.forbidden(at, "may not be specified in the context of inline volumes");
+      errors.forbidden(at, not_inline);
     else if (affinity["required"].is_null())
       errors.required(at.child("required"), "must specify required node constraints");
     else
@@ -219,8 +226,7 @@ void check_volume_spec(const Path& path, const Value& spec, std::string_view nam
     errors.forbidden(at_reclaim, "may not be 'recycle' for a hostPath mount of '/'");
   if (const std::string_view storage = text_of(spec, "storageClassName"); !storage.empty()) {
     if (inline_spec)
-      errors.forbidden(path.child("storageClassName"),
-                       "may not be specified in the context of inline volumes");
+      errors.forbidden(path.child("storageClassName"), not_inline);
     else
       check_name(path.child("storageClassName"), storage, subdomain_name, errors);
   }
