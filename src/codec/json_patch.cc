@@ -13,6 +13,9 @@ namespace keelson::codec {
 namespace {
 
 constexpr std::size_t kOperationsMax = 10'000;
+// What the copies of one patch may add together, as text: without it a few dozen copies, each of a
+// document that holds all earlier ones, fill the memory. Kubernetes' JSONPatchMaxCopyBytes.
+constexpr std::size_t kCopiedBytesMax = 3 * 1024 * 1024;
 
 Error bad_patch(std::string message) {
   return Error{.reason = Reason::bad_request, .message = "error decoding patch: " + message};
@@ -87,6 +90,10 @@ class Patcher {
     if (op != "move" && op != "copy") return false;
     std::optional<Value> value = get(operation["from"]);
     if (!value || (op == "move" && !remove(operation["from"]))) return false;
+    if (op == "copy") {
+      copied_bytes_ += to_json(*value).size();
+      if (copied_bytes_ > kCopiedBytesMax) return false;
+    }
     return add(operation["path"], std::move(*value));
   }
   Value take() { return std::move(document_); }
@@ -194,6 +201,7 @@ class Patcher {
   }
 
   Value document_;
+  std::size_t copied_bytes_ = 0;
 };
 
 constexpr std::array<std::string_view, 3> kTextFields = {"op", "path", "from"};

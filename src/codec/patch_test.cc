@@ -77,6 +77,22 @@ TEST(JsonPatch, Malformed) {
                                       R"(json patch unknown field "[0].extra")"}));
 }
 
+// Each copy doubles the document: forty of them would be a terabyte.
+TEST(JsonPatch, CopiesAreBounded) {
+  Value object = Value::object(), operations = Value::array();
+  object.edit("data").set("text", std::string(1000, 'x'));
+  for (int i = 0; i < 40; ++i) {
+    Value copy = Value::object();
+    copy.set("op", "copy");
+    copy.set("from", "/data");
+    copy.set("path", "/data/z" + std::to_string(i));
+    operations.push_back(std::move(copy));
+  }
+  const auto patched = apply_json_patch(object, operations);
+  ASSERT_FALSE(patched.ok());
+  EXPECT_EQ(patched.error().reason, Reason::invalid);
+}
+
 TEST(MergePatch, AsRecorded) {
   const auto merged = [](std::string_view object, std::string_view patch) {
     return text_of(apply_merge_patch(json(object), json(patch)));
