@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/golden/api_player.h"
+#include "app/golden/control_player.h"
 #include "app/golden/hpa_player.h"
 #include "app/golden/player.h"
 #include "app/golden/scheduler_player.h"
@@ -30,7 +31,7 @@ constexpr int kConnections = 12;
 const Duration kStartLimit = Duration::seconds(60);
 
 std::vector<Player> players() {
-  return {hpa_player(), scheduler_player(), workload_player()};
+  return {hpa_player(), scheduler_player(), workload_player(), control_player()};
 }
 
 std::string content_of(const fs::path& path) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,31 @@ class EndpointSliceController : public cluster::Controller {
   cluster::Plan reconcile(const cluster::Sync& sync) override;
 
  private:
+  // Times of the last changes of a Service and its pods, to tell what is new.
+  struct Triggers {
+    Instant service;
+    std::map<std::string, Instant> pods;
+  };
+  // What is to be synced when. Changes of pods wait for the batch period, unexpected ones of slices
+  // for a second, failed syncs for 1, 2, 4 ... seconds.
+  struct Service {
+    bool changed = false, pods_changed = false, slices_changed = false;
+    std::optional<Instant> due = {};
+    int failures = 0;
+    std::optional<Triggers> triggers = {};
+  };
+  std::string trigger_time(Service& state, const codec::Value& service,
+                           const std::vector<codec::Value>& pods) const;
+  void sync_service(const cluster::Sync& sync, Service& state, cluster::Plan& plan);
+  void later(Service& state, Instant when) const;
+  void failed(Service& state, const codec::Value& service, Instant now,
+              std::vector<std::string> errors, cluster::Plan& plan) const;
+  cluster::Watch noting(cluster::Watch watch, bool Service::*what) const;
+
   EndpointSliceOptions options_;
+  // Watches note in these what has changed.
+  mutable TopologyHints topology_;
+  mutable std::map<cluster::Key, Service> services_;
 };
 
 }  // namespace keelson::control

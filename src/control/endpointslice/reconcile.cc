@@ -12,6 +12,7 @@ namespace {
 
 using codec::Value;
 
+constexpr std::string_view kTriggerTime = "endpoints.kubernetes.io/last-change-trigger-time";
 constexpr std::string_view kHeadlessLabel = "service.kubernetes.io/headless";
 
 bool is_reserved(std::string_view label) {
@@ -238,6 +239,39 @@ bool belongs_into_slices(const Value& pod) {
   return !model::pod_is_finished(pod) && !pod["status"]["podIPs"].empty();
 }
 
+// Hints are given when all else is settled; they may change slices that were to stay as they are.
+void set_hints(const SliceInput& input, const std::string& type, const std::vector<Value>& existing,
+               SliceChanges& changes) {
+  const std::string service = std::string(model::namespace_of(input.service)) + "/" +
+                              std::string(model::name_of(input.service));
+  HintedSlices slices{.creates = std::move(changes.creates),
+                      .updates = std::move(changes.updates),
+                      .unchanged = {}};
+  for (const Value& slice : existing) {
+    const auto is_it = [&](const Value& other) {
+      return model::name_of(other) == model::name_of(slice);
+    };
+    if (std::none_of(slices.updates.begin(), slices.updates.end(), is_it) &&
+        std::none_of(changes.deletes.begin(), changes.deletes.end(), is_it))
+      slices.unchanged.push_back(slice);
+  }
+  if (wants_topology_hints(input.service)) {
+    input.topology.add(service, type, slices);
+  } else {
+    if (input.topology.has_hints(service))
+      slices.events.push_back({true, "TopologyAwareHintsDisabled",
+                               "Topology Aware Hints has been disabled, addressType: " + type});
+    input.topology.forget(service, type);
+    if (const auto distribution = traffic_distribution(input.service); distribution.empty())
+      remove_hints(slices);
+    else
+      add_traffic_hints(distribution, slices);
+  }
+  changes.creates = std::move(slices.creates);
+  changes.updates = std::move(slices.updates);
+  changes.events = std::move(slices.events);
+}
+
 void change_type(const SliceInput& input, const std::string& type,
                  const std::vector<Value>& existing, SliceChanges& all) {
   struct Group {
@@ -290,6 +324,7 @@ void change_type(const SliceInput& input, const std::string& type,
     else
       changes.creates.push_back(placeholder);
   }
+  set_hints(input, type, existing, changes);
   // Rather than delete one and create another, the one becomes the other.
   for (std::size_t i = 0; i < changes.deletes.size() && !changes.creates.empty();) {
     const Value& old = changes.deletes[i];
@@ -312,6 +347,14 @@ void change_type(const SliceInput& input, const std::string& type,
   append(all.creates, changes.creates);
   append(all.updates, changes.updates);
   append(all.deletes, changes.deletes);
+  all.events.insert(all.events.end(), changes.events.begin(), changes.events.end());
+}
+
+void set_trigger_time(const std::string& time, Value& slice) {
+  if (!time.empty())
+    slice.edit("metadata").edit("annotations").set(kTriggerTime, time);
+  else if (model::annotations_of(slice).has(kTriggerTime))
+    slice.edit("metadata").edit("annotations").erase(kTriggerTime);
 }
 
 }  // namespace
@@ -322,12 +365,18 @@ SliceChanges change_slices(const SliceInput& input) {
   std::map<std::string, std::vector<Value>> by_type;
   for (const Value& slice : input.slices) {
     const std::string type = slice["addressType"].str();
-    if (std::find(types.begin(), types.end(), type) == types.end())
+    if (std::find(types.begin(), types.end(), type) == types.end()) {
       changes.deletes.push_back(slice);
-    else
+      input.topology.forget(std::string(model::namespace_of(input.service)) + "/" +
+                                std::string(model::name_of(input.service)),
+                            type);
+    } else {
       by_type[type].push_back(slice);
+    }
   }
   for (const std::string& type : types) change_type(input, type, by_type[type], changes);
+  for (auto* list : {&changes.creates, &changes.updates})
+    for (Value& slice : *list) set_trigger_time(input.trigger_time, slice);
   return changes;
 }
 

@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "codec/value.h"
+#include "control/endpointslice/hints.h"
 
 namespace keelson::control {
 
 struct EndpointSliceOptions {
   std::size_t endpoints_max = 100;  // per slice
+  Duration batch_period;            // syncs for changes of pods wait that long
 };
 
 struct SliceInput {
@@ -21,11 +24,14 @@ struct SliceInput {
   // The Node object of that name, or null.
   std::function<codec::Value(std::string_view)> node;
   EndpointSliceOptions options;
+  TopologyHints& topology;
+  std::string trigger_time = {};  // of the change behind this sync; empty: unknown
 };
 
 struct SliceChanges {
   std::vector<codec::Value> creates, updates, deletes;
-  std::vector<std::string> errors;  // the sync is to be tried again
+  std::vector<HintEvent> events = {};
+  std::vector<std::string> errors = {};  // the sync is to be tried again
 };
 
 SliceChanges change_slices(const SliceInput& input);

@@ -181,7 +181,8 @@ void NodeLifecycleController::meet_nodes(const std::vector<Value>& nodes, Pass& 
     zone_of(node);
     if (!known_.try_emplace(name, node).second) continue;
     pass.plan.events.push_back(
-        node_event(node, "RegisteredNode", "Registered Node " + name + " in Controller"));
+        node_event(node, "RegisteredNode",
+                   "Node " + name + " event: Registered Node " + name + " in Controller"));
     mark_reachable(node, pass);
   }
   for (auto at = known_.begin(); at != known_.end();) {
@@ -189,8 +190,9 @@ void NodeLifecycleController::meet_nodes(const std::vector<Value>& nodes, Pass& 
       ++at;
       continue;
     }
-    pass.plan.events.push_back(
-        node_event(at->second, "RemovingNode", "Removing Node " + at->first + " from Controller"));
+    pass.plan.events.push_back(node_event(
+        at->second, "RemovingNode",
+        "Node " + at->first + " event: Removing Node " + at->first + " from Controller"));
     at = known_.erase(at);
   }
 }

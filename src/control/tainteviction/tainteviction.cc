@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "model/meta.h"
 
@@ -127,28 +128,26 @@ void TaintEvictionController::follow_node(const cluster::Sync& sync, Plan& plan)
     return;
   }
   const Value taints = no_execute(node);
-  if (taints.empty())
-    taints_.erase(sync.key.name);
-  else
-    taints_[sync.key.name] = taints;
-  for (const Value& pod : sync.view.list("pods")) {
-    if (pod["spec"]["nodeName"].as_string() != sync.key.name) continue;
-    if (taints.empty())
-      cancel(key_of(pod), pod, plan);
-    else
-      weigh(pod, taints, sync.now, plan);
-  }
-  // Pods wake for themselves; this key only had to start their clocks.
-  for (const auto& [key, eviction] : evictions_)
-    if (!eviction.done && (!plan.wake_at || eviction.due < *plan.wake_at))
-      plan.wake_at = eviction.due;
-  // Those whose time has come while the node was looked at.
+  Value& known = taints_[sync.key.name];
+  // Only a change of the taints weighs the pods anew; a wake-up is for clocks that have run out.
+  if (std::exchange(known, taints) != taints)
+    for (const Value& pod : sync.view.list("pods")) {
+      if (pod["spec"]["nodeName"].as_string() != sync.key.name) continue;
+      if (taints.empty())
+        cancel(key_of(pod), pod, plan);
+      else
+        weigh(pod, taints, sync.now, plan);
+    }
+  if (taints.empty()) taints_.erase(sync.key.name);
   for (auto& [key, eviction] : evictions_) {
     if (eviction.done || eviction.due > sync.now) continue;
     const Value pod = sync.view.get("pods", key.namespace_, key.name);
     eviction.done = true;
     if (!pod.is_null()) evict(pod, sync.now, plan);
   }
+  for (const auto& [key, eviction] : evictions_)
+    if (!eviction.done && (!plan.wake_at || eviction.due < *plan.wake_at))
+      plan.wake_at = eviction.due;
 }
 
 void TaintEvictionController::follow_pod(const cluster::Sync& sync, const Key& key, Plan& plan) {

@@ -5,8 +5,8 @@ namespace keelson::sim::golden {
 
 void Stage::note_made(bool by_hand) {
   for (Change& change : world_.take_changes()) {
-    picture_.made(change, by_hand);
-    (change.resource == "nodes" ? nodes_ : changes_).push_back(std::move(change));
+    audience_.made(change, by_hand);
+    (nodes_last_ && change.resource == "nodes" ? nodes_ : changes_).push_back(std::move(change));
   }
 }
 
@@ -14,7 +14,7 @@ void Stage::commit_as(std::string_view, cluster::Write write,
                       std::function<void(Result<Value>)> done) {
   Result<Value> result = world_.commit(write);
   if (!result.ok() && write.verb == cluster::Write::Verb::create)
-    picture_.refused(write, result.error().message);
+    audience_.refused(write, result.error().message);
   note_made(false);
   if (done) done(std::move(result));
 }
@@ -40,7 +40,7 @@ void Stage::deliver_changes() {
       changes_.pop_front();
       announce(change);
     }
-  } while (kubelet_.bind());
+  } while (audience_.bind());
 }
 
 bool Stage::announce_node() {

@@ -1,7 +1,8 @@
 // Stage: the World of a recording as the runtime's backend, so that recordings are played by the
 // same Manager, on the same virtual loop, as simulations are. It announces changes to the
 // controllers' watches in the recorded order: all of them before the next item of work, a pod bound
-// as soon as it is there, and Nodes only when there is nothing else to do.
+// as soon as it is there, and Nodes, where the recording has it so, only when there is nothing else
+// to do. What becomes of all this is the Audience's.
 #pragma once
 
 #include <deque>
@@ -14,18 +15,29 @@
 
 #include "host/loop.h"
 #include "runtime/backend.h"
-#include "sim/golden/kubelet.h"
-#include "sim/golden/picture.h"
 #include "sim/golden/world.h"
 
 namespace keelson::sim::golden {
 
+// Whoever records what happens on the stage.
+class Audience {
+ public:
+  virtual ~Audience() = default;
+  virtual void event(const cluster::EventNote& event) = 0;
+  // Every change, in order; `by_hand` are those of the recording itself.
+  virtual void made(const Change&, bool /*by_hand*/) {}
+  virtual void refused(const cluster::Write& /*creation*/, const std::string& /*message*/) {}
+  // The scheduler's part, when all changes are announced; true if that changed anything.
+  virtual bool bind() { return false; }
+};
+
 class Stage : public runtime::Backend {
  public:
-  Stage(host::Loop& loop, World& world, Kubelet& kubelet, Picture& picture)
-      : loop_(loop), world_(world), kubelet_(kubelet), picture_(picture) {}
+  // With `nodes_last` changes of Nodes wait for announce_node().
+  Stage(host::Loop& loop, World& world, Audience& audience, bool nodes_last)
+      : loop_(loop), world_(world), audience_(audience), nodes_last_(nodes_last) {}
 
-  // Tells the picture of what was made by the recording itself since the last call; all else is
+  // Tells the audience of what was made by the recording itself since the last call; all else is
   // the controllers' doing.
   void note_made(bool by_hand);
   // Announces the next change of a Node; false if there is none.
@@ -47,7 +59,7 @@ class Stage : public runtime::Backend {
                  std::function<void(Result<Value>)> done) override;
   std::shared_ptr<void> watch(std::string resource, OnChange on_change) override;
   void deliver_changes() override;
-  void note(cluster::EventNote event, std::string) override { picture_.event(event); }
+  void note(cluster::EventNote event, std::string) override { audience_.event(event); }
   Instant now() const override { return loop_.now(); }
   Prng& rng() override { return rng_; }
   std::shared_ptr<void> call_at(Instant when, std::function<void()> call) override {
@@ -59,8 +71,8 @@ class Stage : public runtime::Backend {
 
   host::Loop& loop_;
   World& world_;
-  Kubelet& kubelet_;
-  Picture& picture_;
+  Audience& audience_;
+  bool nodes_last_;
   Prng rng_{1};
   std::deque<Change> changes_, nodes_;  // noted, not announced yet
   std::vector<std::pair<std::string, std::weak_ptr<OnChange>>> watches_;

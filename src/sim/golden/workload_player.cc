@@ -14,6 +14,7 @@
 #include "host/virtual_loop.h"
 #include "model/meta.h"
 #include "runtime/manager.h"
+#include "sim/golden/differences.h"
 #include "sim/golden/kubelet.h"
 #include "sim/golden/picture.h"
 #include "sim/golden/stage.h"
@@ -29,6 +30,21 @@ constexpr int kRoundsMax = 10'000;  // of one instant; more is a loop without en
 Instant at_seconds(const Value& t) {
   return kStart + Duration::nanoseconds(static_cast<std::int64_t>(t.as_double() * 1e9));
 }
+
+class Watcher : public Audience {
+ public:
+  Watcher(Kubelet& kubelet, Picture& picture) : kubelet_(kubelet), picture_(picture) {}
+  void event(const cluster::EventNote& event) override { picture_.event(event); }
+  void made(const Change& change, bool by_hand) override { picture_.made(change, by_hand); }
+  void refused(const cluster::Write& creation, const std::string& message) override {
+    picture_.refused(creation, message);
+  }
+  bool bind() override { return kubelet_.bind(); }
+
+ private:
+  Kubelet& kubelet_;
+  Picture& picture_;
+};
 
 class Game {
  public:
@@ -55,7 +71,8 @@ class Game {
   World world_{loop_};
   Kubelet kubelet_;
   Picture picture_;
-  Stage stage_;
+  Watcher watcher_{kubelet_, picture_};
+  Stage stage_{loop_, world_, watcher_, true};
   runtime::Manager manager_;
   bool begun_ = false;
   std::size_t next_action_ = 0;
@@ -66,7 +83,6 @@ Game::Game(const Value& scenario)
     : scenario_(scenario),
       kubelet_(world_, scenario["nodes"].as_int(1)),
       picture_(world_, kubelet_, scenario["nodes"].as_int(1) > 1, kStart),
-      stage_(loop_, world_, kubelet_, picture_),
       manager_(loop_, stage_, 1) {
   // In order of precedence.
   manager_.add(std::make_unique<control::DeploymentController>());
@@ -238,21 +254,6 @@ std::vector<Value> Game::play() {
     if (t) t = std::max(*t, world_.now());  // a new rule may make something due in the past
   }
   return states;
-}
-
-// The first differing paths of two values, at most `most` of them.
-void differences(const std::string& path, const Value& want, const Value& got, std::size_t most,
-                 std::vector<std::string>& out) {
-  if (want == got || out.size() >= most) return;
-  if (want.is_object() && got.is_object()) {
-    for (const codec::Member& m : want.members())
-      differences(path + "." + std::string(m.key()), m.value, got[m.key()], most, out);
-    for (const codec::Member& m : got.members())
-      if (!want.has(m.key()))
-        differences(path + "." + std::string(m.key()), Value(), m.value, most, out);
-    return;
-  }
-  out.push_back(path + ": want " + codec::to_json(want) + ", got " + codec::to_json(got));
 }
 
 }  // namespace

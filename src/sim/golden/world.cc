@@ -16,14 +16,25 @@ struct KindOf {
   std::string_view kind, resource;
   bool namespaced;
 };
-constexpr std::array<KindOf, 8> kKinds{{{"Deployment", "deployments.apps", true},
-                                        {"ReplicaSet", "replicasets.apps", true},
-                                        {"StatefulSet", "statefulsets.apps", true},
-                                        {"DaemonSet", "daemonsets.apps", true},
-                                        {"ControllerRevision", "controllerrevisions.apps", true},
-                                        {"Pod", "pods", true},
-                                        {"PersistentVolumeClaim", "persistentvolumeclaims", true},
-                                        {"Node", "nodes", false}}};
+constexpr std::array<KindOf, 19> kKinds{
+    {{"Deployment", "deployments.apps", true},
+     {"ReplicaSet", "replicasets.apps", true},
+     {"StatefulSet", "statefulsets.apps", true},
+     {"DaemonSet", "daemonsets.apps", true},
+     {"ControllerRevision", "controllerrevisions.apps", true},
+     {"Pod", "pods", true},
+     {"PersistentVolumeClaim", "persistentvolumeclaims", true},
+     {"Service", "services", true},
+     {"EndpointSlice", "endpointslices.discovery.k8s.io", true},
+     {"Lease", "leases.coordination.k8s.io", true},
+     {"PodDisruptionBudget", "poddisruptionbudgets.policy", true},
+     {"ReplicationController", "replicationcontrollers", true},
+     {"ResourceQuota", "resourcequotas", true},
+     {"ConfigMap", "configmaps", true},
+     {"Secret", "secrets", true},
+     {"Job", "jobs.batch", true},
+     {"CronJob", "cronjobs.batch", true},
+     {"Node", "nodes", false}}};
 
 constexpr std::string_view kTemplateGeneration = "deprecated.daemonset.template.generation";
 
@@ -66,6 +77,25 @@ void set_defaults(std::string_view resource, Value& object) {
   Value& retention = spec.edit("persistentVolumeClaimRetentionPolicy");
   fill(retention, "whenDeleted", "Retain");
   fill(retention, "whenScaled", "Retain");
+}
+
+// What admission adds to a pod that does not say anything about its node getting lost.
+void tolerate_lost_nodes(Value& pod) {
+  for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
+    bool said = false;
+    for (const Value& toleration : pod["spec"]["tolerations"].elements()) {
+      const std::string_view own = toleration["key"].as_string();
+      const std::string_view effect = toleration["effect"].as_string();
+      said = said || ((own == key || own.empty()) && (effect == "NoExecute" || effect.empty()));
+    }
+    if (said) continue;
+    Value all = pod["spec"]["tolerations"].is_array() ? pod["spec"]["tolerations"] : Value::array();
+    all.push_back(Value::object({{"key", key},
+                                 {"operator", "Exists"},
+                                 {"effect", "NoExecute"},
+                                 {"tolerationSeconds", 300}}));
+    pod.edit("spec").set("tolerations", all);
+  }
 }
 
 // A new template of a DaemonSet counts in an annotation of its own.
@@ -143,6 +173,8 @@ void World::store(std::string_view resource, Value object) {
 }
 
 std::string World::fresh_name(std::string_view resource, std::string_view prefix) {
+  if (options_.names_counted)
+    return std::string(prefix) + std::to_string(names_[std::string(prefix)]++);
   while (true) {
     char suffix[16];
     std::snprintf(suffix, sizeof suffix, "%05lld", static_cast<long long>(++name_));
@@ -194,8 +226,9 @@ Result<Value> World::create(std::string_view resource, Value object) {
   char uid[32];
   std::snprintf(uid, sizeof uid, "uid-%06lld", static_cast<long long>(++uid_));
   meta.set("uid", uid);
-  meta.set("creationTimestamp", to_rfc3339(now()));
+  fill(meta, "creationTimestamp", to_rfc3339(now()));
   meta.set("generation", 1);
+  if (resource == "pods" && options_.default_tolerations) tolerate_lost_nodes(object);
   if (resource == "daemonsets.apps") count_template({}, object);
   set_defaults(resource, object);
   store(resource, object);
@@ -261,8 +294,13 @@ Result<Value> World::replace(std::string_view resource, const Value& was, Value 
     count_template(before, after);
   if (after == before) return before;
   const cluster::Key key = key_of(after);
-  store(resource, std::move(after));
-  return *find(resource, key);
+  const bool finalized = model::is_deleting(before) && !before["metadata"]["finalizers"].empty() &&
+                         after["metadata"]["finalizers"].empty() &&
+                         before["metadata"]["deletionGracePeriodSeconds"].as_int() == 0;
+  store(resource, after);
+  if (!finalized) return *find(resource, key);
+  erase(resource, get(resource, key.namespace_, key.name));
+  return after;
 }
 
 void World::put(std::string_view resource, Value object) {
@@ -285,14 +323,21 @@ Result<Value> World::remove(const cluster::Write& write) {
                         !object["spec"]["nodeName"].as_string().empty();
   const bool waits = write.resource == "persistentvolumeclaims" && claim_is_used(object);
   if (write.propagation == "Orphan") orphan_dependents(object);
-  if (!graceful && !waits) {
+  const std::int64_t grace =
+      graceful
+          ? write.grace_seconds.value_or(object["spec"]["terminationGracePeriodSeconds"].as_int(30))
+          : 0;
+  const bool finalizers = !object["metadata"]["finalizers"].empty();
+  if (grace == 0 && !finalizers && !waits) {
     erase(write.resource, get(write.resource, write.namespace_, write.name));
     return object;
   }
-  if (model::is_deleting(object)) return object;
+  if (model::is_deleting(object) &&
+      grace >= object["metadata"]["deletionGracePeriodSeconds"].as_int())
+    return object;
   Value going = object;
-  const Duration grace = graceful ? Duration::seconds(30) : Duration();
-  going.edit("metadata").set("deletionTimestamp", to_rfc3339(now() + grace));
+  going.edit("metadata").set("deletionTimestamp", to_rfc3339(now() + Duration::seconds(grace)));
+  going.edit("metadata").set("deletionGracePeriodSeconds", grace);
   store(write.resource, std::move(going));
   return get(write.resource, write.namespace_, write.name);
 }

@@ -27,10 +27,18 @@ struct Change {
   Value before, after;  // null on creation and on removal
 };
 
+struct WorldOptions {
+  // Generated names count from 0 for each generateName; otherwise they count over all, in five
+  // digits.
+  bool names_counted = false;
+  bool default_tolerations = false;  // of pods, for 300 s of not-ready and unreachable
+};
+
 class World : public cluster::View {
  public:
   // Time is the loop's.
-  explicit World(const host::Loop& loop) : loop_(loop) {}
+  explicit World(const host::Loop& loop, WorldOptions options = {})
+      : loop_(loop), options_(options) {}
 
   // View.
   Value get(std::string_view resource, std::string_view ns, std::string_view name) const override;
@@ -77,6 +85,8 @@ class World : public cluster::View {
   void store(std::string_view resource, Value object);
 
   const host::Loop& loop_;
+  WorldOptions options_;
+  std::map<std::string, std::int64_t, std::less<>> names_;  // generated, by prefix
   std::map<std::string, Objects, std::less<>> objects_;
   std::vector<Change> changes_;
   std::int64_t revision_ = 0, uid_ = 0, name_ = 0;

@@ -1,0 +1,40 @@
+// The recordings in tests/golden/controllers, with how many of each file come out as recorded.
+#include "sim/golden/control_player.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "codec/json.h"
+
+namespace keelson::sim::golden {
+namespace {
+
+// Exactly `passing`: whoever mends one raises the number.
+void expect_passing(const std::string& name, int passing) {
+  std::ifstream in(KEELSON_SOURCE_DIR "/tests/golden/controllers/" + name);
+  std::stringstream text;
+  text << in.rdbuf();
+  const Result<Value> file = codec::parse_json(text.str());
+  ASSERT_TRUE(file.ok()) << name;
+  ASSERT_TRUE(is_control_recording(*file)) << name;
+  int passed = 0;
+  std::string failures;
+  for (const Value& scenario : (*file)["scenarios"].elements()) {
+    const ScenarioResult result = play_control(scenario);
+    passed += result.passed ? 1 : 0;
+    if (!result.passed) failures += result.name + "\n" + result.difference + "\n";
+  }
+  EXPECT_EQ(passed, passing) << failures;
+}
+
+TEST(ControlRecordings, EndpointSlice) {
+  expect_passing("endpointslice.json", 25);
+}
+TEST(ControlRecordings, Node) {
+  expect_passing("node.json", 22);
+}
+
+}  // namespace
+}  // namespace keelson::sim::golden
