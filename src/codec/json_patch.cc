@@ -13,6 +13,8 @@ namespace keelson::codec {
 namespace {
 
 constexpr std::size_t kOperationsMax = 10'000;
+// What can be parsed: a deeper document could be stored and never be read again.
+constexpr std::size_t kDepthMax = 10'000;
 // What the copies of one patch may add together, as text: without it a few dozen copies, each of a
 // document that holds all earlier ones, fill the memory. Kubernetes' JSONPatchMaxCopyBytes.
 constexpr std::size_t kCopiedBytesMax = 3 * 1024 * 1024;
@@ -77,12 +79,44 @@ std::optional<std::vector<std::string>> tokens_of(std::string_view path) {
   return parts;
 }
 
+std::size_t depth_of(const Value& value) {
+  std::size_t below = 0;
+  if (value.is_array())
+    for (const Value& element : value.elements()) below = std::max(below, depth_of(element));
+  else if (value.is_object())
+    for (const Member& m : value.members()) below = std::max(below, depth_of(m.value));
+  else
+    return 0;
+  return below + 1;
+}
+
 class Patcher {
  public:
-  explicit Patcher(const Value& object) : document_(object) {}
+  explicit Patcher(const Value& object) : document_(object), depth_bound_(depth_of(object)) {}
 
   bool run(const Value& operation) {
     const std::string_view op = operation["op"].as_string();
+    return fits(operation, op) && run(operation, op);
+  }
+  Value take() { return std::move(document_); }
+
+ private:
+  // Keeps an upper bound of the depth, so that only a patch that may pass the limit is measured.
+  bool fits(const Value& operation, std::string_view op) {
+    const bool moves = op == "move" || op == "copy";
+    if (!moves && op != "add" && op != "replace") return true;
+    const std::string_view path = operation["path"].as_string();
+    const auto slashes = static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
+    const auto bound = [&] {
+      return std::max(depth_bound_,
+                      slashes + (moves ? depth_bound_ : depth_of(operation["value"])));
+    };
+    if (bound() > kDepthMax) depth_bound_ = depth_of(document_);
+    depth_bound_ = bound();
+    return depth_bound_ <= kDepthMax;
+  }
+
+  bool run(const Value& operation, std::string_view op) {
     if (op == "add") return add(operation["path"], operation["value"]);
     if (op == "remove") return remove(operation["path"]);
     if (op == "replace") return replace(operation["path"], operation["value"]);
@@ -96,9 +130,7 @@ class Patcher {
     }
     return add(operation["path"], std::move(*value));
   }
-  Value take() { return std::move(document_); }
 
- private:
   // The object or array that holds the last token of a path; null if there is none.
   Value* container(const Value& path, std::string& key) {
     auto tokens = path.is_string() ? tokens_of(path.as_string()) : std::nullopt;
@@ -201,6 +233,7 @@ class Patcher {
   }
 
   Value document_;
+  std::size_t depth_bound_ = 0;  // the document is no deeper
   std::size_t copied_bytes_ = 0;
 };
 

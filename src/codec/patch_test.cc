@@ -93,6 +93,26 @@ TEST(JsonPatch, CopiesAreBounded) {
   EXPECT_EQ(patched.error().reason, Reason::invalid);
 }
 
+// What no parser would read again is not made: each operation alone stays below the limit.
+TEST(JsonPatch, DepthIsBounded) {
+  Value deep = Value::object(), operations = Value::array();
+  for (int i = 0; i < 6000; ++i) {
+    Value outer = Value::object();
+    outer.set("a", std::move(deep));
+    deep = std::move(outer);
+  }
+  std::string path = "/a";
+  for (int i = 0; i < 2; ++i) {
+    Value add = Value::object();
+    add.set("op", "add");
+    add.set("path", path);
+    add.set("value", deep);
+    operations.push_back(std::move(add));
+    EXPECT_EQ(apply_json_patch(Value::object(), operations).ok(), i == 0);
+    for (int step = 0; step < 6000; ++step) path += "/a";
+  }
+}
+
 TEST(MergePatch, AsRecorded) {
   const auto merged = [](std::string_view object, std::string_view patch) {
     return text_of(apply_merge_patch(json(object), json(patch)));
