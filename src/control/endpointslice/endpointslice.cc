@@ -116,16 +116,21 @@ Plan EndpointSliceController::reconcile(const cluster::Sync& sync) {
   if (std::exchange(state.changed, false)) {
     sync_service(sync, state, plan);
     if (!services_.contains(sync.key)) return plan;
-    if (state.pods_changed) state.due = sync.now;
   } else {
-    if (std::exchange(state.pods_changed, false)) later(state, sync.now + options_.batch_period);
-    if (state.due && *state.due <= sync.now) {
+    const bool pods_changed = std::exchange(state.pods_changed, false);
+    const bool at_once = pods_changed && options_.batch_period <= Duration();
+    if (pods_changed && !at_once) later(state, sync.now + options_.batch_period);
+    if (at_once) {
+      sync_service(sync, state, plan);
+      if (!services_.contains(sync.key)) return plan;
+    } else if (state.due && *state.due <= sync.now) {
       state.due.reset();
       sync_service(sync, state, plan);
       if (!services_.contains(sync.key)) return plan;
     }
   }
-  plan.wake_at = state.due;
+  // Changes of pods that came with one of the Service have a sync of their own.
+  plan.wake_at = state.pods_changed ? sync.now : state.due;
   return plan;
 }
 
@@ -205,7 +210,7 @@ void EndpointSliceController::sync_service(const cluster::Sync& sync, Service& s
       state_now->second.failures = 0;
     else
       failed(state_now->second, service, now, std::move(all), after);
-    after.wake_at = state_now->second.due;
+    after.wake_at = state_now->second.pods_changed ? now : state_now->second.due;
     return after;
   };
 }

@@ -16,20 +16,22 @@ bool TaintQueue::remove(const std::string& node) {
 }
 
 bool TaintQueue::take_token(Instant now) {
-  if (rate_ <= 0) return false;
-  if (!filled_.is_zero()) tokens_ = std::min(1.0, tokens_ + (now - filled_).to_seconds() * rate_);
+  if (never_) return false;
+  const double waited = filled_.is_zero() ? 0 : (now - filled_).to_seconds();
+  const double tokens = std::min(1.0, tokens_ + waited * rate_);
+  // What is missing is waited for in whole nanoseconds.
+  if (tokens < 1 && (rate_ <= 0 || (1 - tokens) / rate_ * 1e9 >= 1)) return false;
+  tokens_ = std::max(0.0, tokens - 1);
   filled_ = now;
-  // Ten periods of 100 ms at 1 a second must make a whole token in spite of rounding.
-  if (tokens_ < 1 - 1e-9) return false;
-  tokens_ = std::max(0.0, tokens_ - 1);
   return true;
 }
 
 void TaintQueue::set_rate(double rate, Instant now) {
-  if (rate == rate_) return;
+  if (!never_ && static_cast<float>(rate) == rate_) return;
   // Whoever was waiting goes on waiting: the new bucket begins empty then.
   const bool had_token = take_token(now);
-  rate_ = rate;
+  never_ = rate <= 0;
+  rate_ = static_cast<float>(rate);
   tokens_ = had_token ? 1 : 0;
   filled_ = now;
 }

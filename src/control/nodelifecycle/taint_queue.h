@@ -14,11 +14,13 @@ namespace keelson::control {
 
 class TaintQueue {
  public:
-  explicit TaintQueue(double rate) : rate_(rate) {}  // nodes a second; 0: none at all
+  // Nodes a second. With 0 the one token that is there at first is all there ever is.
+  explicit TaintQueue(double rate) : rate_(static_cast<float>(rate)) {}
   // False if it is in the queue, or was taken from it and not removed since.
   bool add(const std::string& node, Instant now);
   // Forgets it, so that it can be added again. True if it was known.
   bool remove(const std::string& node);
+  // 0: none at all from now on.
   void set_rate(double rate, Instant now);
   // Offers the first node while the bucket lets it; `taint` returns false to be asked again next
   // time.
@@ -33,7 +35,10 @@ class TaintQueue {
   };
   std::vector<Entry> queue_;
   std::set<std::string> known_;
-  double rate_, tokens_ = 1;
+  // In single precision, as the original: a hundredth a second is a little less than one in 100 s.
+  float rate_;
+  double tokens_ = 1;
+  bool never_ = false;
   Instant filled_;
 };
 

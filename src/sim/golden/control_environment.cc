@@ -32,7 +32,8 @@ bool glob_fits(std::string_view pattern, std::string_view text) {
   if (pattern[0] == '*')
     return glob_fits(pattern.substr(1), text) ||
            (!text.empty() && glob_fits(pattern, text.substr(1)));
-  return !text.empty() && pattern[0] == text[0] && glob_fits(pattern.substr(1), text.substr(1));
+  return !text.empty() && (pattern[0] == '?' || pattern[0] == text[0]) &&
+         glob_fits(pattern.substr(1), text.substr(1));
 }
 
 ControlEnvironment::ControlEnvironment(World& world, const Value& scenario, Instant start)
@@ -57,7 +58,7 @@ Instant ControlEnvironment::at(const Value& seconds) const {
 
 std::optional<Instant> ControlEnvironment::loss_end(const std::string& node, Instant when) const {
   for (const Value& loss : scenario_["nodeLost"].elements()) {
-    if (loss["node"].as_string() != node || at(loss["from"]) > when) continue;
+    if (!glob_fits(loss["node"].as_string(), node) || at(loss["from"]) > when) continue;
     const Instant to = loss.has("to") ? at(loss["to"]) : Instant::max();
     if (when < to) return to;
   }
@@ -93,7 +94,7 @@ std::optional<Instant> ControlEnvironment::next_due() const {
   for (const Kubelet& kubelet : kubelets_) {
     next = earlier(next, kubelet.renewal);
     for (const Value& loss : scenario_["nodeLost"].elements())
-      if (loss["node"].as_string() == kubelet.node && loss.has("to") &&
+      if (glob_fits(loss["node"].as_string(), kubelet.node) && loss.has("to") &&
           at(loss["to"]) > world_.now())
         next = earlier(next, at(loss["to"]));
   }
@@ -104,14 +105,14 @@ std::optional<Instant> ControlEnvironment::next_due() const {
 
 void ControlEnvironment::advance() {
   for (Kubelet& kubelet : kubelets_) {
+    kubelet.gone = kubelet.gone || world_.get("nodes", {}, kubelet.node).is_null();
     for (const Value& loss : scenario_["nodeLost"].elements())
-      if (loss["node"].as_string() == kubelet.node && loss.has("to") &&
+      if (glob_fits(loss["node"].as_string(), kubelet.node) && loss.has("to") &&
           at(loss["to"]) == world_.now() &&
           std::exchange(kubelet.back, world_.now()) != world_.now())
         come_back(kubelet.node);
     if (kubelet.renewal > world_.now()) continue;
-    if (!loss_end(kubelet.node, world_.now()) && !world_.get("nodes", {}, kubelet.node).is_null())
-      renew(kubelet.node);
+    if (!kubelet.gone && !loss_end(kubelet.node, world_.now())) renew(kubelet.node);
     kubelet.renewal = kubelet.renewal + kRenewal;
   }
   for (const Value& pod : world_.list("pods", {})) {

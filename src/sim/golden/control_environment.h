@@ -27,6 +27,7 @@ class ControlEnvironment {
   struct Kubelet {
     std::string node;
     Instant renewal;    // the next one
+    bool gone = false;  // its node was deleted: it does not register again
     Instant back = {};  // the last return that has been played
   };
   std::optional<Instant> loss_end(const std::string& node, Instant at) const;  // max: never
@@ -44,7 +45,7 @@ class ControlEnvironment {
   std::map<std::string, Instant, std::less<>> asked_;  // when pods were first seen to end, by uid
 };
 
-// Glob of one pattern: '*' stands for anything.
+// Glob of one pattern: '*' stands for anything, '?' for one character.
 bool glob_fits(std::string_view pattern, std::string_view text);
 
 }  // namespace keelson::sim::golden

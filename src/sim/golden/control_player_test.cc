@@ -30,10 +30,10 @@ void expect_passing(const std::string& name, int passing) {
 }
 
 TEST(ControlRecordings, EndpointSlice) {
-  expect_passing("endpointslice.json", 25);
+  expect_passing("endpointslice.json", 26);
 }
 TEST(ControlRecordings, Node) {
-  expect_passing("node.json", 22);
+  expect_passing("node.json", 26);
 }
 
 }  // namespace
