@@ -82,20 +82,22 @@ struct Engine::Parts {
 };
 
 Result<void> Engine::Parts::open() {
-  TRY(pki, api::open_pki(*files,
-                         {.directory = options.directory + "/pki",
-                          .dns_names = {},
-                          .addresses = {options.address}},
-                         loop.now()));
-  TRY(store, store::Store::open(loop, *files, {.directory = options.directory + "/store"}));
-  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
-  access = std::make_unique<api::AccessControl>(
-      std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});
   registry::Settings settings{.own_kinds = options.controllers};
   if (options.controllers) {
     TRY(addresses, net::claim_addresses(*links, *files, {.directory = options.directory}));
     settings.service_range = net::prefix_text(addresses.services);
   }
+  // Pods know the API by the first address of the service range.
+  std::vector<std::string> names = {options.address};
+  if (options.controllers) names.push_back(net::address_text(addresses.services.address + 1));
+  TRY(pki,
+      api::open_pki(*files,
+                    {.directory = options.directory + "/pki", .dns_names = {}, .addresses = names},
+                    loop.now()));
+  TRY(store, store::Store::open(loop, *files, {.directory = options.directory + "/store"}));
+  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
+  access = std::make_unique<api::AccessControl>(
+      std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});
   registry = std::make_unique<registry::Registry>(*store, access->environment(), settings);
   TRY_VOID(registry->start());
   access->attach(*registry);
