@@ -184,14 +184,14 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     const std::size_t line = answer_.find("\r\n");
     if (line == std::string::npos) return;
     const auto words = split(std::string_view(answer_).substr(0, line), ' ');
-    const auto code = words.size() >= 2 ? parse_int(words[1]) : std::nullopt;
-    if (!words[0].starts_with("HTTP/1.") || !code)
+    const std::int64_t code = words.size() >= 2 ? parse_int(words[1]).value_or(0) : 0;
+    if (!words[0].starts_with("HTTP/1.") || code == 0)
       return finish(Verdict::failure, "Get " + quote(url()) +
                                           ": net/http: HTTP/1.x transport connection broken: "
                                           "malformed HTTP response " +
                                           quote(answer_.substr(0, line)));
-    if (*code >= 200 && *code < 400) return finish(Verdict::success, "");
-    finish(Verdict::failure, "HTTP probe failed with statuscode: " + std::to_string(*code));
+    if (code >= 200 && code < 400) return finish(Verdict::success, "");
+    finish(Verdict::failure, "HTTP probe failed with statuscode: " + std::to_string(code));
   }
 
   // Only DATA frames and the end matter: the health message is the first body of the stream; an

@@ -176,7 +176,7 @@ std::string World::fresh_name(std::string_view resource, std::string_view prefix
   if (options_.names_counted)
     return std::string(prefix) + std::to_string(names_[std::string(prefix)]++);
   while (true) {
-    char suffix[16];
+    char suffix[32];
     std::snprintf(suffix, sizeof suffix, "%05lld", static_cast<long long>(++name_));
     std::string name = std::string(prefix) + suffix;
     if (find(resource, {"default", name}) == nullptr) return name;
