@@ -83,9 +83,10 @@ TEST_F(ProcessesTest, PlacesDescriptorsWhereverTheyAre) {
   ASSERT_EQ(::pipe2(a.data(), O_CLOEXEC), 0);
   ASSERT_EQ(::pipe2(b.data(), O_CLOEXEC), 0);
   // Crosswise: each wants the other's number.
-  SpawnOptions options{.argv = {"sh", "-c", "eval \"echo one >&$A; echo two >&$B\""},
-                       .environment = {"A=" + std::to_string(b[1]), "B=" + std::to_string(a[1]),
-                                       "PATH=/usr/bin:/bin"}};
+  SpawnOptions options{
+      .argv = {"sh", "-c", "echo one >/proc/self/fd/$A; echo two >/proc/self/fd/$B"},
+      .environment = {"A=" + std::to_string(b[1]), "B=" + std::to_string(a[1]),
+                      "PATH=/usr/bin:/bin"}};
   options.extra_fds = {{b[1], a[1]}, {a[1], b[1]}};
   ASSERT_TRUE(processes_->spawn(options, [&](ExitStatus) { loop_.stop(); }).ok());
   loop_.run();
