@@ -105,7 +105,7 @@ Result<void> check_options(const Call& call, std::string_view kind) {
     const std::string_view how = options.field_validation;
     if (!how.empty() && how != "Ignore" && how != "Warn" && how != "Strict")
       causes.push_back(
-          cause_not_supported("fieldValidation", Value(how), {"Ignore", "Strict", "Warn"}));
+          cause_not_supported("fieldValidation", Value(how), {"", "Ignore", "Strict", "Warn"}));
   }
   if (causes.empty()) return {};
   return invalid({"meta.k8s.io", kind}, "", std::move(causes));

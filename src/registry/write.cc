@@ -5,6 +5,7 @@
 #include "codec/managed_fields.h"
 #include "codec/patch.h"
 #include "model/meta.h"
+#include "model/warnings.h"
 #include "registry/admission/admission.h"
 #include "registry/field_owners.h"
 #include "registry/state.h"
@@ -92,8 +93,7 @@ Result<std::int64_t> revision_number(const Value& object) {
   if (text.empty()) return std::int64_t{0};
   const auto number = parse_int(text);
   if (!number || *number < 0)
-    return unknown("resourceVersion: Invalid value: " + quote(text) +
-                   ": strconv.ParseUint: parsing " + quote(text) + ": invalid syntax");
+    return unknown("strconv.ParseUint: parsing " + quote(text) + ": invalid syntax");
   return *number;
 }
 
@@ -143,6 +143,8 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   model::apply_defaults(*call.storage, stored);
   const model::FieldErrors errors = model::validate_create(*call.storage, stored);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
+  for (std::string& text : model::warnings_on_create(*call.storage, stored))
+    call.warn(std::move(text));
   TRY_VOID(admission.validate());
   const std::string name(model::name_of(stored));
   if (!model::revision_of(stored).empty() && model::revision_of(stored) != "0")
@@ -255,6 +257,9 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
                                     : partial ? model::FieldErrors()
                                               : model::validate_update(*call.storage, stored, old);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
+  for (std::string& text :
+       model::warnings_on_update(*call.storage, call.request.subresource, stored, old))
+    call.warn(std::move(text));
   TRY_VOID(admission.validate());
   const bool finalized =
       call.storage->name() != "namespaces" || stored["spec"]["finalizers"].empty();

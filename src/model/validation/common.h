@@ -13,6 +13,7 @@
 #include "model/formats.h"
 #include "model/meta.h"
 #include "model/quantity.h"
+#include "model/validation/addresses.h"
 
 namespace keelson::model {
 
@@ -70,18 +71,6 @@ void check_port_number_or_name(const Path& path, const Value& port, FieldErrors&
 void check_positive_int_or_percent(const Path& path, const Value& value, FieldErrors& errors);
 void check_at_most_hundred_percent(const Path& path, const Value& value, FieldErrors& errors);
 std::int64_t percent_or_int(const Value& value);
-
-// Addresses. Messages are Kubernetes'.
-bool is_ipv4(std::string_view text);
-bool is_ip(std::string_view text);
-bool is_cidr(std::string_view text);
-// 2 groups of 16 bits of an IPv4 address, 8 of an IPv6 one; none if the text is neither.
-std::vector<std::uint16_t> ip_groups(std::string_view text);
-void check_ip(const Path& path, std::string_view text, FieldErrors& errors);
-void check_cidr(const Path& path, std::string_view text, FieldErrors& errors);
-// The same, and written as Go writes it.
-void check_canonical_ip(const Path& path, std::string_view text, FieldErrors& errors);
-void check_canonical_cidr(const Path& path, std::string_view text, FieldErrors& errors);
 
 // "example.com/path", as controllers are named.
 void check_domain_prefixed_path(const Path& path, std::string_view text, FieldErrors& errors);
