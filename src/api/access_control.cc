@@ -89,7 +89,7 @@ Result<void> validate_review(const registry::Request& request, const Value& obje
   Value metadata = object["metadata"];
   if (local) metadata.erase("namespace");
   Value plain = metadata;
-  plain.is_object() ? static_cast<void>(plain.erase("managedFields")) : static_cast<void>(0);
+  if (plain.is_object()) plain.erase("managedFields");
   if (!plain.empty())
     causes.push_back(cause_invalid_text("metadata", codec::to_json(metadata), "must be empty"));
   if (causes.empty()) return {};
@@ -176,6 +176,8 @@ registry::Environment AccessControl::environment() {
           .rng = &rng_,
           .authorize = [this](const Identity& identity,
                               const Access& access) { return authorize(identity, access); },
+          .rules = [this](const Identity& identity,
+                          std::string_view ns) { return authorizer_.rules_of(identity, ns); },
           .compute = [this](const registry::Request& request,
                             const Value& object) { return compute(request, object); }};
 }
@@ -232,7 +234,7 @@ Result<Value> AccessControl::subject_access_review(const registry::Request& requ
 Result<Value> AccessControl::rules_review(const registry::Request& request, Value object) {
   const std::string ns = object["spec"]["namespace"].str();
   if (ns.empty()) return registry::bad_request("no namespace on request");
-  const Authorizer::Rules rules = authorizer_.rules_of(request.identity, ns);
+  const registry::HeldRules rules = authorizer_.rules_of(request.identity, ns);
   std::vector<std::string> errors = rules.errors;
   if (request.identity.in_group("system:nodes") &&
       request.identity.user.starts_with("system:node:"))
@@ -241,9 +243,11 @@ Result<Value> AccessControl::rules_review(const registry::Request& request, Valu
                                 {"nonResourceRules", compact(rules.rules, false)},
                                 {"incomplete", !errors.empty()}});
   if (!errors.empty()) status.set("evaluationError", join(errors, ", "));
-  object.set("spec", Value::object());
-  object.set("status", std::move(status));
-  return object;
+  Value answer = Value::object({{"apiVersion", object["apiVersion"]}, {"kind", object["kind"]}});
+  answer.set("metadata", Value::object());
+  answer.set("spec", Value::object());
+  answer.set("status", std::move(status));
+  return answer;
 }
 
 Result<Value> AccessControl::token_review(Value object) {

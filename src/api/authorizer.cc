@@ -195,8 +195,8 @@ Verdict Authorizer::authorize(const Identity& identity, const Access& access) co
   return verdict;
 }
 
-Authorizer::Rules Authorizer::rules_of(const Identity& identity, std::string_view ns) const {
-  Rules rules;
+registry::HeldRules Authorizer::rules_of(const Identity& identity, std::string_view ns) const {
+  registry::HeldRules rules;
   visit_rules(
       identity, ns,
       [&](const Value& rule, const Binding&) {

@@ -33,13 +33,8 @@ class Authorizer {
   // A role or binding was changed.
   void invalidate() { indexed_ = false; }
 
-  // PolicyRules that apply in a namespace, in the order in which they are looked at; errors are
-  // texts about references to roles that do not exist.
-  struct Rules {
-    std::vector<Value> rules;
-    std::vector<std::string> errors;
-  };
-  Rules rules_of(const Identity& identity, std::string_view ns) const;
+  // PolicyRules that apply in a namespace, in the order in which they are looked at.
+  registry::HeldRules rules_of(const Identity& identity, std::string_view ns) const;
 
   static bool rule_allows(const Value& rule, const Access& access);
 

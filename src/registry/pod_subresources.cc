@@ -3,6 +3,7 @@
 #include "model/meta.h"
 #include "model/selector.h"
 #include "registry/admission/admission.h"
+#include "registry/field_owners.h"
 #include "registry/subresources.h"
 
 namespace keelson::registry {
@@ -209,26 +210,36 @@ Result<Response> evict_pod(Registry::State& state, Call& call) {
   return created_status(call, std::max(removed->revision, state.store.revision().number));
 }
 
+namespace {
+
+// Kinds that are answered and forgotten.
+Result<Response> compute(Registry::State& state, Call& call) {
+  if (!state.environment.compute) return internal_error("this server computes no reviews");
+  TRY_VOID(check_options(call, "CreateOptions"));
+  if (!call.request.body.ok()) return call.request.body.error();
+  model::Resource kind = *call.resource;
+  if (call.subresource) {
+    kind = {};
+    kind.group = call.subresource->group;
+    kind.version = call.subresource->version;
+    kind.kind = call.subresource->kind;
+    kind.type = call.subresource->type;
+  }
+  TRY(Value object, state.decode_as(call, kind, *call.request.body));
+  track_update(state.types, kind, call.strategy, Value(), object,
+               {call.manager(), call.request.subresource, call.now});
+  TRY(Value answer, state.environment.compute(call.request, object));
+  return state.answer(call, Object(std::move(answer)), 201);
+}
+
+}  // namespace
+
 std::optional<Result<Response>> Registry::State::special(Call& call) {
   const std::string& part = call.request.subresource;
   if (call.request.resource == "bindings" || part == "binding") return bind_pod(*this, call);
   if (part == "eviction") return evict_pod(*this, call);
   if (part == "scale") return execute_scale(*this, call);
-  if (part.empty() || part == "token") {
-    if (call.resource->stored && part.empty()) return std::nullopt;
-    if (!call.request.body.ok()) return call.request.body.error();
-    if (!environment.compute) return internal_error("this server computes no reviews");
-    TRY_VOID(check_options(call, "CreateOptions"));
-    Value object = call.request.body->value;
-    if (part.empty()) {
-      auto decoded = decode(call);
-      if (!decoded.ok()) return decoded.error();
-      object = std::move(decoded).value();
-    }
-    auto result = environment.compute(call.request, object);
-    if (!result.ok()) return result.error();
-    return answer(call, Object(std::move(result).value()), 201);
-  }
+  if (part == "token" || (part.empty() && !call.resource->stored)) return compute(*this, call);
   return std::nullopt;
 }
 

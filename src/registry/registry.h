@@ -44,12 +44,21 @@ struct Verdict {
   std::string reason;
 };
 
+// What a user may do in a namespace, as far as it can be said in rules of RBAC; `errors` are texts
+// about roles that could not be found.
+struct HeldRules {
+  std::vector<Value> rules;
+  std::vector<std::string> errors;
+};
+
 // What the registry asks of the outside. All members but now and rng are optional.
 struct Environment {
   std::function<Instant()> now;
   Prng* rng = nullptr;
   // Empty: everything is allowed.
   std::function<Verdict(const Identity&, const Access&)> authorize;
+  // Empty: roles may grant anything.
+  std::function<HeldRules(const Identity&, std::string_view namespace_)> rules;
   // Kinds that are computed, not stored (SubjectAccessReview, TokenReview, TokenRequest ...): gets
   // the request with its body decoded and defaulted, answers the object with its status.
   std::function<Result<Value>(const Request&, const Value& object)> compute;

@@ -7,6 +7,7 @@
 #include "model/meta.h"
 #include "model/warnings.h"
 #include "registry/admission/admission.h"
+#include "registry/escalation.h"
 #include "registry/field_owners.h"
 #include "registry/state.h"
 
@@ -132,6 +133,7 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   Admission admission(*this, call, Admission::Operation::create, stored, Value());
   TRY_VOID(admission.mutate());
   drop_duplicate_owners(call, stored, true);
+  TRY_VOID(check_escalation(*this, call, stored, Value()));
   fill_system_fields(call, rng(), stored);
   if (call.storage->name() == "services") {
     std::vector<Cause> causes = addresses.complete(stored, Value(), call.request.dry(), rng());
@@ -226,6 +228,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   Admission admission(*this, call, Admission::Operation::update, stored, old);
   TRY_VOID(admission.mutate());
   drop_duplicate_owners(call, stored, true);
+  TRY_VOID(check_escalation(*this, call, stored, old));
   TRY(const std::int64_t wanted, revision_number(stored));
   if (wanted == 0 && call.strategy.versioned)
     return invalid(
