@@ -31,6 +31,7 @@ bool is_acted_on(std::string_view resource) {
       "nodes",
       "nodes.metrics.k8s.io",
       "platforms.keelson.dev",
+      "poddisruptionbudgets.policy",
       "pods",
       "pods.metrics.k8s.io",
       "podtemplates",

@@ -5,6 +5,7 @@
 #include "control/common/kinds.h"
 #include "control/daemonset/daemonset.h"
 #include "control/deployment/deployment.h"
+#include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
 #include "control/gc/gc.h"
 #include "control/namespace/namespace.h"
@@ -45,6 +46,7 @@ std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
   std::vector<std::unique_ptr<cluster::Controller>> all;
   all.push_back(std::make_unique<NamespaceController>(object_kinds(types)));
   all.push_back(std::make_unique<GarbageCollector>(object_kinds(types)));
+  all.push_back(std::make_unique<DisruptionController>(object_kinds(types)));
   return all;
 }
 

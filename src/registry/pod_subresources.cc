@@ -164,6 +164,36 @@ bool ignores_budget(const Value& pod) {
          model::is_deleting(pod);
 }
 
+// Before it goes, an evicted pod says why: whoever counts it (a Job's failure policy) sees the
+// condition. Preconditions of the deletion that do not hold are left for the deletion to refuse.
+Result<void> mark_evicted(Registry::State& state, const Call& call, const Value& pod,
+                          Request& removal) {
+  const Value& conditions = removal.body.ok() ? removal.body->value["preconditions"] : Value();
+  const std::string_view uid = conditions["uid"].as_string(),
+                         revision = conditions["resourceVersion"].as_string();
+  if ((!uid.empty() && uid != model::uid_of(pod)) ||
+      (!revision.empty() && revision != model::revision_of(pod)))
+    return {};
+  Value condition = Value::object({{"type", "DisruptionTarget"},
+                                   {"status", "True"},
+                                   {"reason", "EvictionByEvictionAPI"},
+                                   {"message", "Eviction API: evicting"},
+                                   {"lastProbeTime", nullptr},
+                                   {"lastTransitionTime", to_rfc3339(call.now)}});
+  const Value& before = model::condition_of(pod, "DisruptionTarget");
+  if (before["status"].as_string() == "True")
+    condition.set("lastTransitionTime", before["lastTransitionTime"]);
+  Value marked = pod;
+  set_condition(marked, std::move(condition));
+  const Request request = pod_request(call, model::name_of(pod));
+  TRY(Call inner, state.open(request));
+  TRY(const store::EntryPtr written, state.put(inner, inner.key(), std::move(marked)));
+  if (!revision.empty())
+    removal.body->value.edit("preconditions")
+        .set("resourceVersion", std::string(model::revision_of(written->value())));
+  return {};
+}
+
 }  // namespace
 
 Result<Response> evict_pod(Registry::State& state, Call& call) {
@@ -204,6 +234,8 @@ Result<Response> evict_pod(Registry::State& state, Call& call) {
         TRY_VOID(take_disruption(state, call, budget, name, request.dry()));
     }
   }
+  if (!request.dry() && eviction["deleteOptions"]["dryRun"].empty())
+    TRY_VOID(mark_evicted(state, call, pod, request));
   TRY(Call inner, state.open(request));
   auto removed = state.remove(inner);
   if (!removed.ok()) return removed.error();

@@ -255,6 +255,7 @@ Result<void> World::act(const Phrase& phrase, const std::string& directory) {
     return {};
   }
   if (!engine_) return bad("the engine is down");
+  if (verb == "drain") return drain(phrase);
   if (verb == "nodes") return add_nodes(phrase);
   if (verb == "load") return set_load(phrase);
   if (verb == "kill" || verb == "power") return set_power(phrase, verb == "power");

@@ -60,6 +60,8 @@ class World {
   Result<void> set_load(const Phrase& phrase);
   Result<void> set_power(const Phrase& phrase, bool on);
   Result<void> fail_pods(const Phrase& phrase);
+  Result<void> drain(const Phrase& phrase);
+  void evict_from(const std::string& node);
   node::PodModel model_of(const codec::Value& pod, const codec::Value& container) const;
   void tick();
 
@@ -72,6 +74,7 @@ class World {
   std::vector<std::pair<std::string, node::PodModel>> models_;  // image glob -> model
   std::map<std::string, Load> loads_;                           // survive a crash of the engine
   std::vector<std::string> dark_nodes_;
+  std::map<std::string, std::shared_ptr<void>> drains_;  // of nodes under way: the next attempt
   std::unique_ptr<Engine> engine_;
   std::shared_ptr<void> ticker_;
 };

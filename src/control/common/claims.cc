@@ -134,6 +134,45 @@ Value resolve_controller(const cluster::View& view, std::string_view resource,
   return model::uid_of(owner) == reference["uid"].as_string() ? owner : Value();
 }
 
+std::vector<cluster::Key> selecting(const cluster::View& view, const OwnerKind& owner,
+                                    const Value& object) {
+  std::vector<cluster::Key> keys;
+  const Value& labels = model::labels_of(object);
+  if (labels.empty()) return keys;
+  for (const Value& candidate : view.list(owner.resource, model::namespace_of(object))) {
+    const Value& selector = candidate["spec"]["selector"];
+    const auto parsed = owner.resource == "replicationcontrollers"
+                            ? Result<model::LabelSelector>(model::LabelSelector::of_map(selector))
+                            : model::LabelSelector::of(selector);
+    if (parsed.ok() && !parsed->matches_everything() && parsed->matches(labels))
+      keys.push_back(key_of(candidate));
+  }
+  return keys;
+}
+
+std::vector<cluster::Key> concerned(const cluster::View& view, const OwnerKind& owner,
+                                    const Value& before, const Value& after, Departure departure) {
+  std::vector<cluster::Key> keys;
+  const auto add_owner_of = [&](const Value& object) {
+    const Value found = resolve_controller(view, owner.resource, owner.kind, object);
+    if (!found.is_null()) keys.push_back(key_of(found));
+  };
+  if (after.is_null() || (departure == Departure::when_asked && model::is_deleting(after))) {
+    add_owner_of(after.is_null() ? before : after);
+    return keys;
+  }
+  const bool owner_changed =
+      !before.is_null() && model::controller_of(before) != model::controller_of(after);
+  if (owner_changed) add_owner_of(before);
+  if (!model::controller_of(after).is_null()) {
+    add_owner_of(after);
+  } else if ((before.is_null() && !model::is_deleting(after)) || owner_changed ||
+             (!before.is_null() && model::labels_of(before) != model::labels_of(after))) {
+    for (cluster::Key& key : selecting(view, owner, after)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
 cluster::Key key_of(const Value& object) {
   return {std::string(model::namespace_of(object)), std::string(model::name_of(object))};
 }

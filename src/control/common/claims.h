@@ -51,6 +51,22 @@ cluster::Write release(std::string_view resource, const Value& owner, const Valu
 // of the same name (or the reference is of another kind).
 Value resolve_controller(const cluster::View& view, std::string_view resource,
                          std::string_view kind, const Value& child);
+// What controls objects of some kind: "replicasets.apps", "ReplicaSet".
+struct OwnerKind {
+  std::string_view resource, kind;
+};
+// Those of its namespace that might adopt the object. An empty selector selects nothing here.
+std::vector<cluster::Key> selecting(const cluster::View& view, const OwnerKind& owner,
+                                    const Value& object);
+// Whom a change of an object concerns: the owner that it has or had; of an orphan, those that may
+// adopt it, if it is new or what they select by has changed.
+enum class Departure : std::uint8_t {
+  when_asked,    // with a deletionTimestamp an object counts as gone
+  when_removed,  // only once it is not there any more
+};
+std::vector<cluster::Key> concerned(const cluster::View& view, const OwnerKind& owner,
+                                    const Value& before, const Value& after, Departure departure);
+
 cluster::Key key_of(const Value& object);
 std::vector<Value> ordered_by_age(std::vector<Value> objects);  // then by name
 

@@ -15,6 +15,8 @@ struct ObjectKind {
   std::string resource;  // "deployments.apps"
   std::string group, kind;
   bool namespaced = false;
+  // Where its scale subresource finds the wanted number: "spec.replicas"; empty: it has none.
+  std::string scale_path = {};
   bool is_event() const { return kind == "Event"; }
 };
 

@@ -13,45 +13,7 @@ namespace {
 
 constexpr std::string_view kResource = "daemonsets.apps";
 
-Value owner_of(const cluster::View& view, const Value& child) {
-  return resolve_controller(view, kResource, "DaemonSet", child);
-}
-
-// Those that might adopt the object. An empty selector selects nothing here.
-std::vector<cluster::Key> selecting(const cluster::View& view, const Value& object) {
-  std::vector<cluster::Key> keys;
-  if (model::labels_of(object).empty()) return keys;
-  for (const Value& set : view.list(kResource, model::namespace_of(object))) {
-    const auto selector = model::LabelSelector::of(set["spec"]["selector"]);
-    if (selector.ok() && !selector->matches_everything() &&
-        selector->matches(model::labels_of(object)))
-      keys.push_back(key_of(set));
-  }
-  return keys;
-}
-
-// A change of an owned object concerns its owner, one of an orphan those that may adopt it.
-std::vector<cluster::Key> concerned(const cluster::View& view, const Value& before,
-                                    const Value& after) {
-  std::vector<cluster::Key> keys;
-  const auto add_owner_of = [&](const Value& object) {
-    if (const Value owner = owner_of(view, object); !owner.is_null()) keys.push_back(key_of(owner));
-  };
-  if (after.is_null() || model::is_deleting(after)) {
-    add_owner_of(after.is_null() ? before : after);
-    return keys;
-  }
-  const bool owner_changed =
-      !before.is_null() && model::controller_of(before) != model::controller_of(after);
-  if (owner_changed) add_owner_of(before);
-  if (!model::controller_of(after).is_null()) {
-    add_owner_of(after);
-  } else if (before.is_null() || owner_changed ||
-             model::labels_of(before) != model::labels_of(after)) {
-    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
-  }
-  return keys;
-}
+constexpr OwnerKind kOwner{kResource, "DaemonSet"};
 
 // A node that is new, or fits other sets than before. Its removal starts nothing.
 std::vector<cluster::Key> keys_of_node(const cluster::View& view, const Value& before,
@@ -83,9 +45,10 @@ std::vector<cluster::Key> DaemonSetController::keys_of_pod(const cluster::View& 
   expectations_.observe(after);
   if (!before.is_null() && !after.is_null() && !model::pod_is_ready(before) &&
       model::pod_is_ready(after))
-    if (const Value owner = owner_of(view, after); !owner.is_null())
+    if (const Value owner = resolve_controller(view, kResource, kOwner.kind, after);
+        !owner.is_null())
       became_ready_.insert(key_of(owner));
-  return concerned(view, before, after);
+  return concerned(view, kOwner, before, after, Departure::when_asked);
 }
 
 std::vector<cluster::Key> DaemonSetController::keys_of_revision(const cluster::View& view,
@@ -94,7 +57,7 @@ std::vector<cluster::Key> DaemonSetController::keys_of_revision(const cluster::V
   orphan_revisions_.observe(before, after);
   // A new revision of its own tells a set nothing.
   if (before.is_null() && !model::controller_of(after).is_null()) return {};
-  return concerned(view, before, after);
+  return concerned(view, kOwner, before, after, Departure::when_asked);
 }
 
 std::vector<cluster::Watch> DaemonSetController::watches() const {

@@ -8,23 +8,7 @@ namespace {
 
 constexpr int kRetriesMax = 15;
 
-Value owner_of(const cluster::View& view, const Value& replica_set) {
-  return resolve_controller(view, rollout::kDeployments, "Deployment", replica_set);
-}
-
-// Those that might adopt the ReplicaSet. An empty selector selects nothing here.
-std::vector<cluster::Key> selecting(const cluster::View& view, const Value& replica_set) {
-  std::vector<cluster::Key> keys;
-  if (model::labels_of(replica_set).empty()) return keys;
-  for (const Value& deployment :
-       view.list(rollout::kDeployments, model::namespace_of(replica_set))) {
-    const auto selector = model::LabelSelector::of(deployment["spec"]["selector"]);
-    if (selector.ok() && !selector->matches_everything() &&
-        selector->matches(model::labels_of(replica_set)))
-      keys.push_back(key_of(deployment));
-  }
-  return keys;
-}
+constexpr OwnerKind kOwner{rollout::kDeployments, "Deployment"};
 
 Pods pods_of(const cluster::View& view, const Value& replica_set) {
   Pods pods = view.owned_by("pods", model::uid_of(replica_set));
@@ -45,7 +29,7 @@ std::vector<cluster::Key> keys_of_pod(const cluster::View& view, const Value& be
   if (!after.is_null()) return {};
   const Value replica_set = resolve_controller(view, rollout::kReplicaSets, "ReplicaSet", before);
   if (replica_set.is_null()) return {};
-  const Value deployment = owner_of(view, replica_set);
+  const Value deployment = resolve_controller(view, kOwner.resource, kOwner.kind, replica_set);
   if (deployment.is_null() || !is_recreate(deployment)) return {};
   for (const Value& sibling : view.owned_by(rollout::kReplicaSets, model::uid_of(deployment)))
     if (model::is_controlled_by(sibling, model::uid_of(deployment)) &&
@@ -60,25 +44,7 @@ std::vector<cluster::Key> DeploymentController::keys_of_replica_set(const cluste
                                                                     const Value& before,
                                                                     const Value& after) const {
   orphans_.observe(before, after);
-  std::vector<cluster::Key> keys;
-  const auto add_owner_of = [&](const Value& replica_set) {
-    if (const Value owner = owner_of(view, replica_set); !owner.is_null())
-      keys.push_back(key_of(owner));
-  };
-  if (after.is_null()) {
-    add_owner_of(before);
-    return keys;
-  }
-  const bool owner_changed =
-      !before.is_null() && model::controller_of(before) != model::controller_of(after);
-  if (owner_changed) add_owner_of(before);
-  if (!model::controller_of(after).is_null()) {
-    add_owner_of(after);
-  } else if ((before.is_null() && !model::is_deleting(after)) || owner_changed ||
-             (!before.is_null() && model::labels_of(before) != model::labels_of(after))) {
-    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
-  }
-  return keys;
+  return concerned(view, kOwner, before, after, Departure::when_removed);
 }
 
 std::vector<cluster::Watch> DeploymentController::watches() const {

@@ -10,22 +10,7 @@ namespace {
 
 constexpr std::string_view kResource = "replicasets.apps";
 
-Value owner_of(const cluster::View& view, const Value& pod) {
-  return resolve_controller(view, kResource, "ReplicaSet", pod);
-}
-
-// Those that might adopt the pod. An empty selector selects nothing here.
-std::vector<cluster::Key> selecting(const cluster::View& view, const Value& pod) {
-  std::vector<cluster::Key> keys;
-  if (model::labels_of(pod).empty()) return keys;
-  for (const Value& replica_set : view.list(kResource, model::namespace_of(pod))) {
-    const auto selector = model::LabelSelector::of(replica_set["spec"]["selector"]);
-    if (selector.ok() && !selector->matches_everything() &&
-        selector->matches(model::labels_of(pod)))
-      keys.push_back(key_of(replica_set));
-  }
-  return keys;
-}
+constexpr OwnerKind kOwner{kResource, "ReplicaSet"};
 
 // The pods that all ReplicaSets of the same controller select: they compete for nodes.
 Pods related_pods(const cluster::View& view, const Value& replica_set) {
@@ -53,24 +38,7 @@ std::vector<cluster::Key> ReplicaSetController::keys_of_pod(const cluster::View&
                                                             const Value& after) const {
   orphans_.observe(before, after);
   expectations_.observe(after);
-  std::vector<cluster::Key> keys;
-  const auto add_owner_of = [&](const Value& pod) {
-    if (const Value owner = owner_of(view, pod); !owner.is_null()) keys.push_back(key_of(owner));
-  };
-  if (after.is_null() || model::is_deleting(after)) {
-    add_owner_of(after.is_null() ? before : after);
-    return keys;
-  }
-  const bool owner_changed =
-      !before.is_null() && model::controller_of(before) != model::controller_of(after);
-  if (owner_changed) add_owner_of(before);
-  if (!model::controller_of(after).is_null()) {
-    add_owner_of(after);
-  } else if (before.is_null() || owner_changed ||
-             model::labels_of(before) != model::labels_of(after)) {
-    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
-  }
-  return keys;
+  return concerned(view, kOwner, before, after, Departure::when_asked);
 }
 
 std::vector<cluster::Watch> ReplicaSetController::watches() const {

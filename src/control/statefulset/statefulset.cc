@@ -10,18 +10,7 @@ namespace {
 
 constexpr std::string_view kResource = "statefulsets.apps";
 
-// Those that might adopt the pod. An empty selector selects nothing here.
-std::vector<cluster::Key> selecting(const cluster::View& view, const Value& pod) {
-  std::vector<cluster::Key> keys;
-  if (model::labels_of(pod).empty()) return keys;
-  for (const Value& set : view.list(kResource, model::namespace_of(pod))) {
-    const auto selector = model::LabelSelector::of(set["spec"]["selector"]);
-    if (selector.ok() && !selector->matches_everything() &&
-        selector->matches(model::labels_of(pod)))
-      keys.push_back(key_of(set));
-  }
-  return keys;
-}
+constexpr OwnerKind kOwner{kResource, "StatefulSet"};
 
 }  // namespace
 
@@ -29,26 +18,7 @@ std::vector<cluster::Key> StatefulSetController::keys_of_pod(const cluster::View
                                                              const Value& before,
                                                              const Value& after) const {
   orphan_pods_.observe(before, after);
-  std::vector<cluster::Key> keys;
-  const auto add_owner_of = [&](const Value& pod) {
-    if (const Value owner = resolve_controller(view, kResource, "StatefulSet", pod);
-        !owner.is_null())
-      keys.push_back(key_of(owner));
-  };
-  if (after.is_null()) {
-    add_owner_of(before);
-    return keys;
-  }
-  const bool owner_changed =
-      !before.is_null() && model::controller_of(before) != model::controller_of(after);
-  if (owner_changed) add_owner_of(before);
-  if (!model::controller_of(after).is_null()) {
-    add_owner_of(after);
-  } else if ((before.is_null() && !model::is_deleting(after)) || owner_changed ||
-             (!before.is_null() && model::labels_of(before) != model::labels_of(after))) {
-    for (cluster::Key& key : selecting(view, after)) keys.push_back(std::move(key));
-  }
-  return keys;
+  return concerned(view, kOwner, before, after, Departure::when_removed);
 }
 
 std::vector<cluster::Watch> StatefulSetController::watches() const {

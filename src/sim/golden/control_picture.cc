@@ -132,6 +132,14 @@ Value ControlPicture::slice(const Value& object) const {
 Value ControlPicture::budget(const Value& object) const {
   Value picture = object["status"];
   if (!picture.is_object()) return Value::object();
+  Value conditions = Value::array();
+  for (const Value& condition : picture["conditions"].elements()) {
+    Value one = Value::object({{"at", seconds(condition["lastTransitionTime"])},
+                               {"observedGeneration", condition["observedGeneration"].as_int()}});
+    for (const char* key : {"type", "status", "reason", "message"}) put(one, key, condition[key]);
+    conditions.push_back(std::move(one));
+  }
+  if (!conditions.empty()) picture.set("conditions", conditions);
   if (const Value& disrupted = object["status"]["disruptedPods"]; disrupted.is_object()) {
     Value times = Value::object();
     for (const codec::Member& m : disrupted.members()) times.set(m.key(), seconds(m.value));

@@ -9,6 +9,8 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "control/common/kinds.h"
+#include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
 #include "control/nodelifecycle/nodelifecycle.h"
 #include "control/podgc/podgc.h"
@@ -83,6 +85,8 @@ std::unique_ptr<cluster::Controller> controller_of(std::string_view name, const 
       own.finished_max = static_cast<std::size_t>(most.as_int());
     return std::make_unique<control::PodGcController>(own);
   }
+  static const std::vector<control::ObjectKind> kinds = control::object_kinds(model::TypeTable());
+  if (name == "disruption") return std::make_unique<control::DisruptionController>(kinds);
   return nullptr;
 }
 
@@ -98,7 +102,8 @@ class ControlGame : public Audience {
       : scenario_(scenario),
         start_(start_of(scenario)),
         loop_(start_),
-        world_(loop_, {.names_counted = true, .default_tolerations = true}),
+        world_(loop_,
+               {.names_counted = true, .default_tolerations = true, .first_repeat_counts = true}),
         stage_(loop_, world_, *this, false),
         picture_(world_, start_, names_in(scenario["controllers"])) {}
 
@@ -230,8 +235,11 @@ std::optional<Instant> ControlGame::next() const {
 
 std::vector<Value> ControlGame::play() {
   std::vector<Value> entries;
-  for (const Value& object : scenario_["objects"].elements())
-    expect(world_.create(with_times(object, start_)));
+  // Owners first: the recorded references name them by uids that count from 1.
+  for (const bool owned : {false, true})
+    for (const Value& object : scenario_["objects"].elements())
+      if (object["metadata"]["ownerReferences"].empty() != owned)
+        expect(world_.create(with_times(object, start_)));
   environment_.emplace(world_, scenario_, start_);
   start_controllers();
   const Instant end = start_ + seconds_of(scenario_["end"]);

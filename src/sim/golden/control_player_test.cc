@@ -35,6 +35,9 @@ TEST(ControlRecordings, EndpointSlice) {
 TEST(ControlRecordings, Node) {
   expect_passing("node.json", 26);
 }
+TEST(ControlRecordings, DisruptionBudget) {
+  expect_passing("pdb.json", 25);
+}
 
 }  // namespace
 }  // namespace keelson::sim::golden

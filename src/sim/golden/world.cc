@@ -223,8 +223,8 @@ Result<Value> World::create(std::string_view resource, Value object) {
                                           std::to_string(used) +
                                           ", limited: pods=" + std::to_string(*quota_)};
   }
-  char uid[32];
-  std::snprintf(uid, sizeof uid, "uid-%06lld", static_cast<long long>(++uid_));
+  char uid[64];
+  std::snprintf(uid, sizeof uid, "00000000-0000-4000-8000-%012lld", static_cast<long long>(++uid_));
   meta.set("uid", uid);
   fill(meta, "creationTimestamp", to_rfc3339(now()));
   meta.set("generation", 1);
@@ -292,6 +292,14 @@ Result<Value> World::replace(std::string_view resource, const Value& was, Value 
     after.edit("metadata").set("generation", model::generation_of(before) + 1);
   if (resource == "daemonsets.apps" && after.at("spec.template") != before.at("spec.template"))
     count_template(before, after);
+  if (options_.first_repeat_counts && subresource == "status") {
+    const std::string uid(model::uid_of(before));
+    if (after == before && uncut_.erase(uid) > 0) {
+      store(resource, before);
+      return get(resource, model::namespace_of(before), model::name_of(before));
+    }
+    if (after != before) uncut_.insert(uid);
+  }
   if (after == before) return before;
   const cluster::Key key = key_of(after);
   const bool finalized = model::is_deleting(before) && !before["metadata"]["finalizers"].empty() &&
@@ -313,6 +321,7 @@ void World::erase(std::string_view resource, const Value& object) {
   const auto at = all->second.find(key_of(object));
   KEELSON_CHECK(at != all->second.end());
   ++revision_;
+  gone_.emplace(model::uid_of(object));
   changes_.push_back({std::string(resource), at->second, Value()});
   all->second.erase(at);
 }
@@ -383,9 +392,7 @@ bool World::collect_garbage() {
       const codec::Array& owners = object["metadata"]["ownerReferences"].elements();
       Value left = Value::array();
       for (const Value& reference : owners) {
-        const Value owner = get(resource_of_kind(reference["kind"].as_string()),
-                                model::namespace_of(object), reference["name"].as_string());
-        if (model::uid_of(owner) == reference["uid"].as_string()) left.push_back(reference);
+        if (!gone_.contains(reference["uid"].as_string())) left.push_back(reference);
       }
       if (left.size() == owners.size()) continue;
       if (!left.empty()) {
