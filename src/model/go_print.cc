@@ -47,6 +47,8 @@ constexpr std::array kPrefixes = {
     Name{"json", "JSON"},
     Name{"tty", "TTY"},
     Name{"os", "OS"},
+    Name{"cephfs", "CephFS"},
+    Name{"storageos", "StorageOS"},
 };
 
 std::string go_name(std::string_view json) {
@@ -97,6 +99,17 @@ class Printer {
       key(f.name, first);
       this->value(*f.type, v, f.pointer);
     }
+    out += '}';
+  }
+
+  void part(const Type& type, const Value& value, std::initializer_list<std::string_view> fields) {
+    bool first = true;
+    out += '{';
+    for (const std::string_view name : fields)
+      if (const Field* f = type.field(name); f != nullptr) {
+        key(go_name(name), first);
+        this->value(*f->type, value[name], f->pointer);
+      }
     out += '}';
   }
 
@@ -254,6 +267,13 @@ const Type* find(std::string_view type) {
 std::string printed_internal(std::string_view type, const Value& value) {
   Printer printer;
   printer.value(*find(type), value, true);
+  return printer.out;
+}
+
+std::string printed_internal_part(std::string_view type, const Value& value,
+                                  std::initializer_list<std::string_view> fields) {
+  Printer printer;
+  printer.part(*find(type), value, fields);
   return printer.out;
 }
 

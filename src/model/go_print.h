@@ -2,6 +2,7 @@
 // in the struct's order under their Go names ({"APIGroup":"","Kind":"x"}), with all empty ones.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,9 @@ namespace keelson::model {
 
 // `type` is the OpenAPI name of the served type.
 std::string printed_internal(std::string_view type, const codec::Value& value);
+// Only these fields, in this order: a struct that is embedded in the type's.
+std::string printed_internal_part(std::string_view type, const codec::Value& value,
+                                  std::initializer_list<std::string_view> fields);
 // The same for types that are internal and served at once (metav1): JSON names, no empty fields.
 std::string printed_tagged(std::string_view type, const codec::Value& value);
 // A list of such values.

@@ -44,10 +44,6 @@ bool is_allowed(const Call& call) {
 
 Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
-  if (call.resource_name() == "endpoints")
-    call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
-  if (call.resource_name() == "componentstatuses")
-    call.warn("v1 ComponentStatus is deprecated in v1.19+");
   if (!is_allowed(call)) return method_not_allowed();
   Result<Response> result = state_->perform(call);
   state_->settle();

@@ -1,12 +1,15 @@
 // Pods and PodTemplates as objects: creation, update, and what a pod's update may change.
 #include <algorithm>
 
+#include "model/go_diff.h"
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
 
 namespace keelson::model {
 namespace {
+
+constexpr std::string_view kPodSpec = "io.k8s.api.core.v1.PodSpec";
 
 const Path& metadata_path() {
   static const Path path("metadata");
@@ -221,17 +224,22 @@ void update_pod(const Value& pod, const Value& old, FieldErrors& errors) {
       now.edit(list).edit(i).set("image", before[list][i]["image"]);
   for (const char* field : {"activeDeadlineSeconds", "schedulingGates", "tolerations"})
     now.set(field, before[field]);
+  if (before["terminationGracePeriodSeconds"].as_int() < 0 &&
+      now["terminationGracePeriodSeconds"].as_int() == 1)
+    now.set("terminationGracePeriodSeconds", before["terminationGracePeriodSeconds"]);
   if (!before["schedulingGates"].empty()) check_gated_placement(now, before, errors);
   drop_nulls(now);
   drop_nulls(before);
   if (!(now == before))
     errors.forbidden(
         spec_path(),
-        "pod updates may not change fields other than "
-        "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-        "`spec.tolerations` (only additions to existing tolerations),"
-        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
-        "negative)");
+        std::string("pod updates may not change fields other than ") +
+            "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`"
+            ","
+            "`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
+            "negative)\n" +
+            json_diff(printed_internal(kPodSpec, before), printed_internal(kPodSpec, now)));
 }
 
 void check_template_object(const Value& object, FieldErrors& errors) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/go_diff.h"
 #include "model/go_print.h"
 #include "model/validation/rules.h"
 
@@ -90,6 +91,8 @@ const std::initializer_list<std::string_view>& known_usages() {
   return usages;
 }
 
+constexpr std::string_view kCondition =
+    "io.k8s.api.certificates.v1.CertificateSigningRequestCondition";
 constexpr std::string_view kLegacySigner = "kubernetes.io/legacy-unknown";
 
 bool has_repeated(const Value& list) {
@@ -188,8 +191,10 @@ void update_request_with(const Value& object, const Value& old, bool certificate
       errors.forbidden(conditions,
                        std::string("updates may not add a condition of type \"") + type + '"');
     else if (now.size() == before.size() && !(now == before))
-      errors.forbidden(conditions,
-                       std::string("updates may not modify a condition of type \"") + type + '"');
+      errors.forbidden(conditions, std::string("updates may not modify a condition of type \"") +
+                                       type + "\"\n" +
+                                       json_diff(printed_internal_list(kCondition, before),
+                                                 printed_internal_list(kCondition, now)));
   }
   const Value &now = object["status"]["certificate"], &before = old["status"]["certificate"];
   if (!(now == before)) {

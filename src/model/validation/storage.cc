@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/go_diff.h"
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
@@ -254,6 +255,34 @@ void check_volume(const Value& object, FieldErrors& errors) {
                     errors);
 }
 
+std::string printed_source(const Value& spec) {
+  return printed_internal_part("io.k8s.api.core.v1.PersistentVolumeSpec", spec,
+                               {"gcePersistentDisk",
+                                "awsElasticBlockStore",
+                                "hostPath",
+                                "glusterfs",
+                                "nfs",
+                                "rbd",
+                                "quobyte",
+                                "iscsi",
+                                "flexVolume",
+                                "cinder",
+                                "cephfs",
+                                "fc",
+                                "flocker",
+                                "azureFile",
+                                "vsphereVolume",
+                                "azureDisk",
+                                "photonPersistentDisk",
+                                "portworxVolume",
+                                "scaleIO",
+                                "local",
+                                "storageos",
+                                "csi"});
+}
+
+constexpr std::string_view kClaimSpec = "io.k8s.api.core.v1.PersistentVolumeClaimSpec";
+
 void update_volume(const Value& object, const Value& old, FieldErrors& errors) {
   for (int twice = 0; twice < 2; ++twice) {
     check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
@@ -268,7 +297,8 @@ void update_volume(const Value& object, const Value& old, FieldErrors& errors) {
                                 [&](const char* s) { return now[s] == before[s]; });
   if (!same)
     errors.forbidden(Path("spec.persistentvolumesource"),
-                     "spec.persistentvolumesource is immutable after creation");
+                     "spec.persistentvolumesource is immutable after creation\n" +
+                         json_diff(printed_source(before), printed_source(now)));
   check_immutable(Path("volumeMode"), now["volumeMode"], before["volumeMode"], errors);
   if (!before["nodeAffinity"].is_null() && !(now["nodeAffinity"] == before["nodeAffinity"]))
     errors.invalid_printed(
@@ -320,9 +350,11 @@ void update_claim(const Value& object, const Value& old, FieldErrors& errors) {
   }
   if (bound) copy_field(now, old_spec, "volumeAttributesClassName");
   if (!(now == before))
-    errors.forbidden(spec_path(),
-                     "spec is immutable after creation except resources.requests and "
-                     "volumeAttributesClassName for bound claims");
+    errors.forbidden(
+        spec_path(),
+        "spec is immutable after creation except resources.requests and "
+        "volumeAttributesClassName for bound claims\n" +
+            json_diff(printed_internal(kClaimSpec, before), printed_internal(kClaimSpec, now)));
   const auto size = [](const Value& spec) {
     return Quantity::of(spec["resources"]["requests"]["storage"]);
   };

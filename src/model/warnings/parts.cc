@@ -44,9 +44,8 @@ void warn_of_fraction(const Path& path, const Value& resources, std::string_view
                       Warnings& warnings) {
   if (!resources.has(key)) return;
   const Quantity quantity = Quantity::of(resources[key]);
-  // The original asks for thousandths in 64 bits, where a value too large for them is no whole
-  // number either.
-  if (quantity.milli_value() % 1000 != 0)
+  constexpr Int128 kUnit = 1'000'000'000;
+  if (quantity.nano() % kUnit != 0)
     warnings.push_back(
         path.key(key).text() + ": fractional byte value " +
         quote(resources[key].is_string() ? resources[key].as_string() : quantity.text()) +
