@@ -9,6 +9,7 @@
 #include "app/workload_health.h"
 #include "base/text.h"
 #include "model/meta.h"
+#include "net/ingress/routes.h"
 
 namespace keelson::app {
 namespace {
@@ -88,6 +89,18 @@ Result<void> add_pods(Client& client, Value& status) {
   return {};
 }
 
+// An Ingress of a class that another controller serves is that controller's concern.
+std::string trouble_of_ingress(const Value& ingress, const codec::Array& classes) {
+  if (net::is_served(ingress, classes))
+    return ingress.at("status.loadBalancer.ingress").empty() ? "has no address yet" : "";
+  std::string name = ingress.at("spec.ingressClassName").str();
+  if (name.empty()) name = model::annotation_of(ingress, "kubernetes.io/ingress.class");
+  for (const Value& one : classes)
+    if (model::name_of(one) == name) return "";
+  return name.empty() ? "names no IngressClass, and none is the default"
+                      : "there is no IngressClass " + name;
+}
+
 Result<void> add_addresses(Client& client, Value& status) {
   TRY(const codec::Array services, items(client, "/api/v1/services"));
   for (const Value& service : services) {
@@ -104,8 +117,11 @@ Result<void> add_addresses(Client& client, Value& status) {
                                   {"name", model::name_of(service)},
                                   {"address", address + ":" + join(ports, ",")}}));
   }
+  TRY(const codec::Array classes, items(client, "/apis/networking.k8s.io/v1/ingressclasses"));
   TRY(const codec::Array ingresses, items(client, "/apis/networking.k8s.io/v1/ingresses"));
   for (const Value& ingress : ingresses) {
+    if (const std::string trouble = trouble_of_ingress(ingress, classes); !trouble.empty())
+      note_trouble(status, title("Ingress", ingress), trouble);
     const Value& point = ingress.at("status.loadBalancer.ingress")[0];
     for (const Value& rule : ingress.at("spec.rules").elements()) {
       bool tls = false;

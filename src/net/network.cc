@@ -8,6 +8,7 @@
 #include "model/meta.h"
 #include "net/dns/server.h"
 #include "net/ingress/controller.h"
+#include "net/ingress/routes.h"
 #include "net/pod_network.h"
 #include "net/service/proxy.h"
 
@@ -105,6 +106,7 @@ void Network::start(const std::string& api_address, int api_port) {
                      .issue = options_.issue});
   watch_services();
   publish_own_services(api_port);
+  publish_own_ingress_class();
   if (proxy_) proxy_->changed();
   ingress_->start();
 }
@@ -239,6 +241,13 @@ void Network::publish_own_services(int api_port) {
           own_slice("kube-system", "kube-dns", "kube-dns", address_text(options_.plan.gateway()),
                     Value::array({port_of("dns", "UDP", dns_service_port_),
                                   port_of("dns-tcp", "TCP", dns_service_port_)})));
+}
+
+// An engine without any class gets a default one, so that an Ingress that names none is served.
+// Who brings classes of their own decides with them alone.
+void Network::publish_own_ingress_class() {
+  const std::string resource = "ingressclasses.networking.k8s.io";
+  if (parts_.cluster.list(resource).empty()) publish(resource, own_ingress_class());
 }
 
 // Makes the object, or what differs in the one that is there, ours again.

@@ -81,6 +81,7 @@ class Network {
   void watch_services();
   void service_changed(const Value& before, const Value& after);
   void publish_own_services(int api_port);
+  void publish_own_ingress_class();
   void publish(const std::string& resource, Value object);
   void update_balancer(const Service& service);
   void endpoints_changed(const Key& service);

@@ -40,6 +40,17 @@ class Up(unittest.TestCase):
         self.assertNotIn('keelson-life', engine.kubeconfig.read_text())
         self.assertIn('token: secret', engine.kubeconfig.read_text())
 
+    def test_ingress_without_a_class(self):
+        engine = e2e.Engine('classless')
+        ingress = ('---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n'
+                   '  defaultBackend: {service: {name: web, port: {number: 80}}}\n')
+        engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB + ingress))
+        self.assertTrue(engine.get('ingress', 'web')['status']['loadBalancer']['ingress'][0]['ip'])
+        other = engine.manifest(ingress.replace('name: web}', 'name: other}', 1).replace('spec:\n', 'spec:\n  ingressClassName: nobodys\n'))
+        refused = engine.keelson('up', str(other), '--name', 'classless', '--timeout', '1s', check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn('there is no IngressClass nobodys', refused.stdout)
+
     def test_kill_and_adopt(self):
         engine = e2e.Engine('kill')
         manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB)

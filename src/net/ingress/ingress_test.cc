@@ -91,6 +91,13 @@ TEST(Routes, OlderIngressesWinAndUnknownAnnotationsAreNamed) {
                 "annotation nginx.ingress.kubernetes.io/rewrite-target is not acted on"});
 }
 
+TEST(Routes, TheOwnClassServesWhoeverNamesNoOther) {
+  const std::vector<Value> own = {own_ingress_class()};
+  EXPECT_TRUE(is_served(json(R"({"spec":{}})"), own));
+  EXPECT_TRUE(is_served(json(R"({"spec":{"ingressClassName":"keelson"}})"), own));
+  EXPECT_FALSE(is_served(json(R"({"spec":{"ingressClassName":"nginx"}})"), own));
+}
+
 TEST(Routes, OnlyOurClassesAreServed) {
   const auto served = [](const std::string& text) { return is_served(json(text), nginx_class()); };
   EXPECT_TRUE(served(R"({"spec":{"ingressClassName":"nginx"}})"));

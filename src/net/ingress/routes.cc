@@ -14,10 +14,11 @@ namespace {
 constexpr std::string_view kAnnotations = "nginx.ingress.kubernetes.io/";
 constexpr std::string_view kOldClass = "kubernetes.io/ingress.class";
 constexpr std::string_view kDefaultClass = "ingressclass.kubernetes.io/is-default-class";
+constexpr std::string_view kOwnController = "keelson.dev/ingress";
 
 bool is_ours(const Value& ingress_class) {
   const std::string_view controller = ingress_class["spec"]["controller"].as_string();
-  return controller == "k8s.io/ingress-nginx" || controller == "keelson.dev/ingress";
+  return controller == "k8s.io/ingress-nginx" || controller == kOwnController;
 }
 
 std::int64_t number_of(const std::string& text, std::int64_t fallback) {
@@ -215,6 +216,15 @@ bool is_served(const Value& ingress, const std::vector<Value>& classes) {
       return true;
   }
   return false;
+}
+
+Value own_ingress_class() {
+  Value out = Value::object({{"apiVersion", "networking.k8s.io/v1"}, {"kind", "IngressClass"}});
+  out.set("metadata",
+          Value::object({{"name", "keelson"},
+                         {"annotations", Value::object({{std::string(kDefaultClass), "true"}})}}));
+  out.set("spec", Value::object({{"controller", kOwnController}}));
+  return out;
 }
 
 RoutePlan plan_routes(const std::vector<Value>& ingresses, const std::vector<Value>& classes,

@@ -67,5 +67,7 @@ RoutePlan plan_routes(const std::vector<Value>& ingresses, const std::vector<Val
                       const Directory& directory);
 // Whether one of these classes, which we serve, is the Ingress's.
 bool is_served(const Value& ingress, const std::vector<Value>& classes);
+// The IngressClass of an engine that was given none: it serves every Ingress that names no other.
+Value own_ingress_class();
 
 }  // namespace keelson::net
