@@ -268,6 +268,10 @@ class Player {
     // The registry keeps its own account of these.
     object.edit("metadata").erase("managedFields");
     FieldErrors errors;
+    const auto in_storage_version = [&](const Value& one) {
+      const auto converted = convert(resource, *table_.storage(resource.stored_as), one);
+      return converted ? *converted : one;
+    };
     // Defaults of the storage version show in every other.
     if (!resource.storage && resource.group == "autoscaling") {
       const auto storage = table_.storage(resource.stored_as);
@@ -286,12 +290,12 @@ class Player {
           is_unset_text(object["spec"]["serviceAccountName"]))
         object.edit("spec").set("serviceAccountName", "default");
       prepare_create(resource, object, Instant::unix_seconds(1767225600));
-      errors = validate_create(resource, object);
+      errors = validate_create(resource, in_storage_version(object));
     } else {
       if (object["metadata"]["resourceVersion"].is_null())
         object.edit("metadata").set("resourceVersion", old["metadata"]["resourceVersion"]);
       prepare_update(resource, object, old);
-      errors = validate_update(resource, object, old);
+      errors = validate_update(resource, in_storage_version(object), in_storage_version(old));
     }
     if (!errors.empty()) {
       const auto storage = table_.storage(resource.stored_as);

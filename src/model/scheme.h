@@ -54,8 +54,9 @@ Result<Decoded> decode_value(const Resource& resource, const codec::Value& objec
 // The conditional and static defaults of the original, idempotent.
 void apply_defaults(const Resource& resource, codec::Value& object);
 
-// Rules on metadata and on the kind. `object` is decoded, defaulted and prepared, in the version of
-// `resource` (some messages depend on it).
+// Rules on metadata and on the kind. `resource` is the one asked for (events are checked
+// differently through their two groups); the objects are decoded, defaulted and prepared, in
+// storage version.
 FieldErrors validate_create(const Resource& resource, const codec::Value& object);
 FieldErrors validate_update(const Resource& resource, const codec::Value& object,
                             const codec::Value& old);

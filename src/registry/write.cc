@@ -143,7 +143,7 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
   prepare_create(call.strategy, change);
   model::apply_defaults(*call.storage, stored);
-  const model::FieldErrors errors = model::validate_create(*call.storage, stored);
+  const model::FieldErrors errors = model::validate_create(*call.resource, stored);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
   for (std::string& text : model::warnings_on_create(*call.storage, stored))
     call.warn(std::move(text));
@@ -256,9 +256,9 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   const bool by_status_rules = is_status || call.request.subresource == "approval";
   const bool partial = call.subresource && !by_status_rules && call.request.subresource != "scale";
   const model::FieldErrors errors = by_status_rules
-                                        ? model::validate_status_update(*call.storage, stored, old)
+                                        ? model::validate_status_update(*call.resource, stored, old)
                                     : partial ? model::FieldErrors()
-                                              : model::validate_update(*call.storage, stored, old);
+                                              : model::validate_update(*call.resource, stored, old);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
   for (std::string& text :
        model::warnings_on_update(*call.storage, call.request.subresource, stored, old))

@@ -30,20 +30,10 @@ const KindRules& rules_of(const Resource& resource) {
   return plain;
 }
 
-// Rules read the storage version, in which the original's internal form is recognised best.
-Value in_storage_version(const Resource& resource, const Value& object) {
-  if (resource.storage || resource.custom || object.is_null()) return object;
-  static const TypeTable table;
-  const auto storage = table.storage(resource.stored_as);
-  const auto converted = convert(resource, *storage, object);
-  return converted ? *converted : object;
-}
-
 }  // namespace
 
-FieldErrors validate_create(const Resource& resource, const Value& given) {
+FieldErrors validate_create(const Resource& resource, const Value& object) {
   FieldErrors errors;
-  const Value object = in_storage_version(resource, given);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
   if (rules.recheck != Recheck::custom || !rules.own_metadata)
@@ -54,10 +44,8 @@ FieldErrors validate_create(const Resource& resource, const Value& given) {
   return errors;
 }
 
-FieldErrors validate_update(const Resource& resource, const Value& given, const Value& before) {
+FieldErrors validate_update(const Resource& resource, const Value& object, const Value& old) {
   FieldErrors errors;
-  const Value object = in_storage_version(resource, given);
-  const Value old = in_storage_version(resource, before);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
@@ -76,11 +64,9 @@ FieldErrors validate_update(const Resource& resource, const Value& given, const 
   return errors;
 }
 
-FieldErrors validate_status_update(const Resource& resource, const Value& given,
-                                   const Value& before) {
+FieldErrors validate_status_update(const Resource& resource, const Value& object,
+                                   const Value& old) {
   FieldErrors errors;
-  const Value object = in_storage_version(resource, given);
-  const Value old = in_storage_version(resource, before);
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
