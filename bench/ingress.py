@@ -36,6 +36,7 @@ def plain_haproxy(engine, pods):
     configuration = home / 'plain.cfg'
     configuration.write_text(f'''defaults
   mode http
+  option forwardfor
   timeout connect 5s
   timeout client 60s
   timeout server 60s

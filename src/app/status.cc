@@ -107,8 +107,10 @@ Result<void> add_addresses(Client& client, Value& status) {
     if (model::namespace_of(service) == "default" && model::name_of(service) == "kubernetes")
       continue;
     std::vector<std::string> ports;
-    for (const Value& port : service.at("spec.ports").elements())
-      ports.push_back(std::to_string(port["port"].as_int()));
+    for (const Value& port : service.at("spec.ports").elements()) {
+      const std::string number = std::to_string(port["port"].as_int());  // DNS has one port twice
+      if (std::find(ports.begin(), ports.end(), number) == ports.end()) ports.push_back(number);
+    }
     const std::string address = service.at("spec.clusterIP").str();
     if (address.empty() || address == "None") continue;
     status.edit("addresses")

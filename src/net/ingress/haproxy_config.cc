@@ -73,13 +73,37 @@ class Writer {
     line("retry-on conn-failure empty-response");
   }
 
-  void look_up(const std::string& host) {
+  // Whether any route, of these kinds of hosts, is in this map.
+  enum class Host { named, wildcard, any };
+  static bool has_host(const std::map<std::string, std::string>& map, Host wanted) {
+    return std::any_of(map.begin(), map.end(), [wanted](const auto& entry) {
+      const Host kind = entry.first.starts_with("*.")   ? Host::wildcard
+                        : entry.first.starts_with("*|") ? Host::any
+                                                        : Host::named;
+      return kind == wanted;
+    });
+  }
+
+  // Every rule costs each request something, so only those are written that can find a route.
+  void look_up(const std::string& host, Host kind) {
     const std::string map = settings_.directory + "/";
-    const std::string unless = " if !{ var(txn.backend) -m found }";
-    line("http-request set-var-fmt(txn.key) \"" + host + "|%[path]\"" + unless);
-    line("http-request set-var(txn.backend) var(txn.key),map(" + map + "exact.map)" + unless);
-    line("http-request set-var-fmt(txn.key) \"" + host + "|%[path]/\"" + unless);
-    line("http-request set-var(txn.backend) var(txn.key),map_beg(" + map + "prefix.map)" + unless);
+    const auto rules = [&](const std::string& key, const std::string& match) {
+      const std::string unless = first_look_up_ ? "" : " if !{ var(txn.backend) -m found }";
+      line("http-request set-var-fmt(txn.key) \"" + key + "\"" + unless);
+      line("http-request set-var(txn.backend) var(txn.key)," + match + unless);
+      first_look_up_ = false;
+    };
+    if (has_host(plan_.exact, kind)) rules(host + "|%[path]", "map(" + map + "exact.map)");
+    if (has_host(plan_.prefix, kind)) rules(host + "|%[path]/", "map_beg(" + map + "prefix.map)");
+  }
+
+  bool wildcards_matter() const {
+    if (has_host(plan_.exact, Host::wildcard) || has_host(plan_.prefix, Host::wildcard))
+      return true;
+    for (const auto& [key, ingress] : plan_.ingresses)
+      for (const std::string& host : ingress.tls_hosts)
+        if (host.starts_with("*.")) return true;
+    return false;
   }
 
   void frontend(const std::string& name, int port, const std::string& tls) {
@@ -87,10 +111,12 @@ class Writer {
     for (const std::string& address : settings_.addresses)
       line("bind " + address + ":" + std::to_string(port) + tls);
     line("http-request set-var(txn.host) req.hdr(host),field(1,:),lower");
-    line("http-request set-var(txn.wildcard) var(txn.host),regsub(^[^.]*,*)");
-    look_up("%[var(txn.host)]");
-    look_up("%[var(txn.wildcard)]");
-    look_up("*");
+    if (wildcards_matter())
+      line("http-request set-var(txn.wildcard) var(txn.host),regsub(^[^.]*,*)");
+    first_look_up_ = true;
+    look_up("%[var(txn.host)]", Host::named);
+    look_up("%[var(txn.wildcard)]", Host::wildcard);
+    look_up("*", Host::any);
     line("http-request set-header X-Forwarded-For %[src]");
     line("http-request set-header X-Real-IP %[src]");
     line("http-request set-header X-Forwarded-Host %[req.hdr(host)]");
@@ -153,8 +179,8 @@ class Writer {
       if (!ingress.settings.redirect || ingress.tls_hosts.empty()) return;
       std::string hosts;
       for (const std::string& host : ingress.tls_hosts) hosts += " " + host;
-      when += " { var(txn.host) -m str" + hosts + " } || !{ ssl_fc } { var(txn.wildcard) -m str" +
-              hosts + " }";
+      when += " { var(txn.host) -m str" + hosts + " }";
+      if (wildcards_matter()) when += " || !{ ssl_fc } { var(txn.wildcard) -m str" + hosts + " }";
     } else if (!ingress.settings.redirect && !ingress.settings.redirect_always) {
       return;
     }
@@ -203,6 +229,7 @@ class Writer {
   const RoutePlan& plan_;
   const Slots& slots_;
   const HaproxySettings& settings_;
+  bool first_look_up_ = true;
   std::string out_;
 };
 
