@@ -107,7 +107,8 @@ class Keeper {
 
   std::string socket_;
   int epoll_ = -1, listener_ = -1, signals_ = -1;
-  bool privileged_ = false, ending_ = false;
+  std::string unprivileged_;  // why there are no private mounts; empty: there are
+  bool ending_ = false;
   std::map<int, std::function<void(std::uint32_t)>> watches_;
   std::map<int, Connection> connections_;
   std::map<std::string, Run> runs_;
@@ -117,7 +118,7 @@ class Keeper {
 bool Keeper::begin() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::umask(022);
-  privileged_ = enter_private_mounts().empty();
+  unprivileged_ = enter_private_mounts();
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
@@ -261,7 +262,7 @@ void Keeper::handle(Connection& connection, const Value& request) {
     return answer(fd, id, "",
                   Value::object({{"pid", static_cast<int>(::getpid())},
                                  {"version", kKeeperVersion},
-                                 {"privileged", privileged_}}));
+                                 {"unprivileged", unprivileged_}}));
   }
   if (op == "run") return start(connection, request);
   if (op == "adopt") return adopt(connection, request);

@@ -36,6 +36,31 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return out;
 }
 
+// In a chroot "/" is no mount, and joining the namespace would lead out of it. So the directory
+// becomes the root of the namespace itself: seen from the namespace's own root, all is made
+// private, the directory a mount, and this the root; the rest is let go.
+std::string take_root_along() {
+  const int directory = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const int self = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (directory < 0 || self < 0 || ::setns(self, CLONE_NEWNS) != 0)
+    return failure("leave the chroot");
+  ::close(self);
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return failure("make mounts private");
+  const int tree = ::open_tree(directory, "",
+                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+  if (tree < 0 ||
+      ::move_mount(tree, "", directory, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+    return failure("mount the chroot");
+  // The usual way to a new root without a place for the old one.
+  if (::fchdir(tree) != 0 || ::syscall(SYS_pivot_root, ".", ".") != 0 ||
+      ::umount2(".", MNT_DETACH) != 0 || ::chroot(".") != 0 || ::chdir("/") != 0)
+    return failure("make the chroot the root");
+  ::close(tree);
+  ::close(directory);
+  return {};
+}
+
 // Tells the parent which step failed and ends.
 [[noreturn]] void fail(int report, const char* step) {
   std::string text = failure(step);
@@ -200,8 +225,10 @@ std::string make_mount(const MountPlan& plan) {
 
 std::string enter_private_mounts() {
   if (::unshare(CLONE_NEWNS) != 0) return failure("make a mount namespace");
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return failure("make mounts private");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    if (errno != EINVAL) return failure("make mounts private");
+    if (std::string problem = take_root_along(); !problem.empty()) return problem;
+  }
   struct statfs info {};
   const char* unified = "/sys/fs/cgroup/unified";
   if (::statfs(unified, &info) == 0 && info.f_type == kCgroup2Magic) ::umount2(unified, MNT_DETACH);

@@ -95,9 +95,10 @@ CrunDriver::~CrunDriver() {
 }
 
 std::string CrunDriver::why_not() {
-  if (::geteuid() != 0) return "not root";
-  if (!is_executable("crun")) return "crun is not installed";
-  if (::access("/sys/fs/cgroup", W_OK) != 0) return "cgroups are not writable";
+  if (::geteuid() != 0) return "containers need root";
+  if (!is_executable("crun")) return "crun is missing (apt-get install crun)";
+  if (::access("/sys/fs/cgroup", W_OK) != 0)
+    return "cgroups are not writable at /sys/fs/cgroup (in a container: run that one privileged)";
   return {};
 }
 

@@ -30,8 +30,9 @@ void CrunDriver::recover(std::function<void(Result<std::vector<RecoveredPod>>)> 
   keeper_.start([this, alive = alive_, done = std::move(done)](Result<void> started) {
     if (!*alive) return;
     if (!started.ok()) return done(started.error());
-    if (needs_privileges() && !keeper_.is_privileged())
-      return done(Error{Reason::forbidden, "no private mount namespace: not enough privileges"});
+    if (needs_privileges() && !keeper_.unprivileged().empty())
+      return done(Error{Reason::forbidden,
+                        "containers need mounts of their own: " + keeper_.unprivileged()});
     keeper_.call(Value::object({{"op", "list"}}), [this, alive, done](Result<Value> listed) {
       if (!*alive) return;
       if (!listed.ok()) return done(listed.error());

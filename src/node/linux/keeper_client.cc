@@ -97,7 +97,10 @@ void KeeperClient::connected(std::unique_ptr<host::Stream> stream, Done done) {
   call(Value::object({{"op", "hello"}}), [this, done = std::move(done)](Result<Value> answer) {
     if (!answer.ok()) return done(answer.error());
     pid_ = static_cast<int>((*answer)["pid"].as_int());
-    privileged_ = (*answer)["privileged"].as_bool();
+    // A keeper of an earlier version says whether, not why.
+    unprivileged_ = (*answer)["unprivileged"].str();
+    if (answer->has("privileged") && !(*answer)["privileged"].as_bool())
+      unprivileged_ = "not enough privileges";
     done(Result<void>());
   });
 }

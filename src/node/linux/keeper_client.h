@@ -36,7 +36,8 @@ class KeeperClient {
   std::function<void()> on_replaced;                 // a new keeper, which knows no container
 
   int pid() const { return pid_; }
-  bool is_privileged() const { return privileged_; }
+  // Why it cannot mount for containers; empty: it can.
+  const std::string& unprivileged() const { return unprivileged_; }
   // Of the keeper, as the engine's processes can join it.
   std::string mount_namespace() const { return "/proc/" + std::to_string(pid_) + "/ns/mnt"; }
   // A path of the keeper's mount namespace, as the engine sees it.
@@ -64,7 +65,8 @@ class KeeperClient {
   std::map<std::int64_t, std::function<void(Result<Value>)>> waiting_;
   std::int64_t next_id_ = 1;
   int pid_ = -1;
-  bool privileged_ = false, ending_ = false;
+  std::string unprivileged_;
+  bool ending_ = false;
   std::shared_ptr<void> timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
