@@ -2,25 +2,11 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "model/field_problems.h"
 #include "model/meta.h"
 
 namespace keelson::app {
 namespace {
-
-// The field that a message of strict or typed decoding names: `unknown field "spec.foo"`,
-// `.spec.foo: field not declared in schema`. Empty if it names none.
-std::string field_in(const std::string& message) {
-  for (const std::string_view mark : {"unknown field \"", "duplicate field \""})
-    if (const std::size_t at = message.find(mark); at != std::string::npos) {
-      const std::size_t start = at + mark.size();
-      return message.substr(start, message.find('"', start) - start);
-    }
-  if (const std::size_t at = message.find(": ."); at != std::string::npos) {
-    const std::size_t start = at + 3;
-    return message.substr(start, message.find(": ", start) - start);
-  }
-  return {};
-}
 
 std::string path_of(const std::string& api_version) {
   return (api_version.find('/') == std::string::npos ? "/api/" : "/apis/") + api_version;
@@ -30,14 +16,9 @@ std::string path_of(const std::string& api_version) {
 
 std::vector<std::string> problems_of(const Manifest& manifest, const Error& error) {
   std::vector<std::string> lines;
-  for (const Cause& cause : error.causes) {
-    if (cause.field.empty()) continue;
-    lines.push_back(manifest.place_of(cause.field) + ": " + cause.field + ": " + cause.message);
-  }
-  if (lines.empty()) {
-    const std::string field = field_in(error.message);
-    lines.push_back(manifest.place_of(field) + ": " + error.message);
-  }
+  for (const model::FieldProblem& problem : model::field_problems(error, manifest.object))
+    lines.push_back(manifest.place_of(problem.field) + ": " +
+                    (problem.field.empty() ? "" : problem.field + ": ") + problem.message);
   return lines;
 }
 
@@ -53,9 +34,32 @@ Result<Applier::Kind> Applier::find(const std::string& api_version, const std::s
                                                          resource["namespaced"].as_bool()};
   const auto found = kinds_.find({api_version, kind});
   if (found != kinds_.end()) return found->second;
+  const std::string known_as = similar_kind(kind);
   return Error{.reason = Reason::not_found,
-               .message = "no kind \"" + kind + "\" in \"" + api_version +
-                          "\": is its CustomResourceDefinition missing?"};
+               .message = "no kind \"" + kind + "\" in \"" + api_version + "\": " +
+                          (known_as.empty() ? "is its CustomResourceDefinition missing?"
+                                            : "did you mean " + known_as + "?")};
+}
+
+// What is served under this name in another group, version or spelling: "Ingress of
+// networking.k8s.io/v1". Reads all of discovery: for errors only.
+std::string Applier::similar_kind(const std::string& kind) {
+  std::vector<std::string> versions = {"v1"};
+  const auto groups = client_.get("/apis");
+  if (groups.ok())
+    for (const codec::Value& group : (*groups)["groups"].elements())
+      versions.push_back(group.at("preferredVersion.groupVersion").str());
+  for (const std::string& version : versions) {
+    const auto list = client_.get(path_of(version));
+    if (!list.ok()) continue;
+    for (const codec::Value& resource : (*list)["resources"].elements()) {
+      const std::string name = resource["name"].str(), served = to_lower(resource["kind"].str());
+      if (name.find('/') == std::string::npos &&
+          (served == to_lower(kind) || served + "s" == to_lower(kind) || name == to_lower(kind)))
+        return resource["kind"].str() + " of " + version;
+    }
+  }
+  return {};
 }
 
 Applied Applier::apply(const Manifest& manifest) {
@@ -88,9 +92,11 @@ Applied Applier::apply(const Manifest& manifest) {
   }
   if (answer->code >= 300) {
     const auto status = codec::parse_json(answer->body);
-    applied.problems = problems_of(
-        manifest,
-        error_of_status(status.ok() ? *status : codec::Value(answer->body), answer->code));
+    Error error = error_of_status(status.ok() ? *status : codec::Value(answer->body), answer->code);
+    // Of all that may be missing here it is the namespace.
+    if (error.reason == Reason::not_found && error.message.starts_with("namespaces "))
+      error.causes = {{"", "metadata.namespace", error.message}};
+    applied.problems = problems_of(manifest, error);
     return applied;
   }
   applied.good = true;

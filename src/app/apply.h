@@ -29,6 +29,7 @@ class Applier {
     bool namespaced = false;
   };
   Result<Kind> find(const std::string& api_version, const std::string& kind);
+  std::string similar_kind(const std::string& kind);
 
   Client& client_;
   std::map<std::pair<std::string, std::string>, Kind> kinds_;

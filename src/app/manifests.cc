@@ -114,7 +114,7 @@ void read_file(Manifests& all, const fs::path& path) {
       continue;
     }
     for (const std::string& duplicate : part.document.duplicates)
-      all.problems.push_back(path.string() + ": " + duplicate);
+      all.problems.push_back(path.string() + ":" + duplicate.substr(sizeof "line"));
     if (part.document.duplicates.empty())
       take(all, path.string(), std::move(part.document.value), std::move(part.document.places));
   }

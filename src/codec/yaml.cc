@@ -117,6 +117,12 @@ std::vector<YamlPart> parse_yaml_parts(std::string_view text) {
     } else {
       if (part.document.value.is_null()) continue;
       move_down(part.document.places, starts[i].line);
+      for (std::string& duplicate : part.document.duplicates) {
+        // "line 7: key ..."
+        const std::size_t colon = duplicate.find(':');
+        const auto line = parse_int(std::string_view(duplicate).substr(5, colon - 5)).value_or(0);
+        duplicate = "line " + std::to_string(line + starts[i].line) + duplicate.substr(colon);
+      }
     }
     parts.push_back(std::move(part));
   }

@@ -123,6 +123,10 @@ TEST(Yaml, PartsOfAFileStandAlone) {
   EXPECT_EQ(parts[1].problem->message, "did not find expected node content");
   EXPECT_EQ(parts[1].problem->at.line, 6);
   EXPECT_EQ(parts[2].document.places.find("c"), (YamlPosition{10, 1}));
+  const auto twice = parse_yaml_parts("a: 1\n---\nb: 1\nb: 2\n");
+  ASSERT_EQ(twice.size(), 2U);
+  EXPECT_EQ(twice[1].document.duplicates,
+            std::vector<std::string>{"line 4: key \"b\" already set in map"});
   EXPECT_TRUE(parse_yaml_parts("").empty());
   EXPECT_EQ(parse_yaml_parts("%YAML 1.1\n---\na: 1\n...\n%YAML 1.1\n---\nb: 2\n").size(), 2U);
   EXPECT_EQ(parse_yaml_parts("{\"a\": 1}").size(), 1U);

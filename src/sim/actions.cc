@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
+#include "model/field_problems.h"
 #include "model/meta.h"
 #include "model/quantity.h"
 #include "model/types.h"
@@ -59,17 +60,19 @@ Result<Value> World::write(Write write) {
   return engine_->registry->commit(write, admin);
 }
 
-Result<void> World::apply_text(const std::string& file, const std::string& text) {
+Result<void> World::apply_text(const std::string& file, int above, const std::string& text) {
+  const auto at = [&](int line) {
+    return (file.empty() ? "line " : file + ":") + std::to_string(line + above) + ": ";
+  };
   for (const codec::YamlPart& part : codec::parse_yaml_parts(text)) {
-    if (part.problem)
-      return bad(file + ":" + std::to_string(part.problem->at.line) + ": " + part.problem->message);
+    if (part.problem) return bad(at(part.problem->at.line) + part.problem->message);
     const Value& object = part.document.value;
     const auto gv = model::group_version_of(object["apiVersion"].as_string());
     const auto resource =
         engine_->registry->types().find_kind(gv.group, gv.version, object["kind"].as_string());
     if (!resource)
-      return bad(file + ": no kind \"" + object["kind"].str() + "\" in \"" +
-                 object["apiVersion"].str() + "\"");
+      return bad(at(part.document.places.find("kind").line) + "no kind \"" + object["kind"].str() +
+                 "\" in \"" + object["apiVersion"].str() + "\"");
     const std::string ns(model::namespace_of(object));
     auto result = write({.verb = Write::Verb::apply,
                          .resource = resource->name(),
@@ -78,7 +81,11 @@ Result<void> World::apply_text(const std::string& file, const std::string& text)
                          .object = object,
                          .field_manager = "keelson",
                          .force = true});
-    if (!result.ok()) return bad(file + ": " + result.error().message);
+    if (!result.ok()) {
+      const model::FieldProblem problem = model::field_problems(result.error(), object).front();
+      return bad(at(part.document.places.find(problem.field).line) +
+                 (problem.field.empty() ? "" : problem.field + ": ") + problem.message);
+    }
   }
   return {};
 }
@@ -273,8 +280,7 @@ Result<void> World::act(const Phrase& phrase, const std::string& directory) {
     return {};
   }
   if (verb == "apply") {
-    if (!phrase.block.empty())
-      return apply_text("line " + std::to_string(phrase.line), phrase.block);
+    if (!phrase.block.empty()) return apply_text("", phrase.line, phrase.block);
     if (phrase.words.size() != 2)
       return bad("expected: apply FILE, or apply | and the manifest below");
     const std::string path = directory + "/" + phrase.words[1];
@@ -282,7 +288,7 @@ Result<void> World::act(const Phrase& phrase, const std::string& directory) {
     if (!file) return bad(path + ": cannot be read");
     std::stringstream text;
     text << file.rdbuf();
-    return apply_text(path, text.str());
+    return apply_text(path, 0, text.str());
   }
   return change_object(phrase);
 }

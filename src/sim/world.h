@@ -54,7 +54,8 @@ class World {
   using Options = std::map<std::string, std::string>;
 
   Result<codec::Value> write(cluster::Write write);
-  Result<void> apply_text(const std::string& file, const std::string& text);
+  // above: the lines of the file that stand above the text. file: empty for the scenario itself.
+  Result<void> apply_text(const std::string& file, int above, const std::string& text);
   Result<void> add_nodes(const Phrase& phrase);
   Result<void> change_object(const Phrase& phrase);
   Result<void> set_load(const Phrase& phrase);
