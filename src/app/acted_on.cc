@@ -18,6 +18,7 @@ bool is_acted_on(std::string_view resource) {
       "deployments.apps",
       "endpoints",
       "endpointslices.discovery.k8s.io",
+      "engines.engine.keelson.dev",
       "events",
       "events.events.k8s.io",
       "flowschemas.flowcontrol.apiserver.k8s.io",

@@ -26,16 +26,32 @@ CLI::Option* add_duration(CLI::App* command, const std::string& name, Duration& 
       ->default_str(to_text(target));
 }
 
+void add_format(CLI::App* command, bool& json) {
+  command
+      ->add_option_function<std::string>(
+          "-o,--output", [&json](const std::string& format) { json = format == "json"; },
+          "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
 void add_common(CLI::App* command, CommonOptions& options, bool json = false) {
   command->add_option("--name", options.name, "Which engine: several can run side by side")
       ->capture_default_str();
-  if (json)
-    command
-        ->add_option_function<std::string>(
-            "-o,--output",
-            [&options](const std::string& format) { options.json = format == "json"; },
-            "text or json")
-        ->check(CLI::IsMember({"text", "json"}));
+  if (json) add_format(command, options.json);
+}
+
+// "keelson up: PATHS is required; keelson up --help says more"
+std::string explain(const CLI::App* program, const CLI::Error& error) {
+  std::string command = "keelson";
+  const CLI::App* app = program;
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    command += " " + app->get_name();
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+      !app->get_subcommands([](const CLI::App*) { return true; }).empty())
+    return command + ": a command is required; " + command + " --help lists them\n";
+  return command + ": " + error.what() + "; " + command + " --help says more\n";
 }
 
 }  // namespace
@@ -45,7 +61,7 @@ int run_command_line(int argc, char** argv) {
       "Keelson: a whole Kubernetes platform in one program. Run it, break it, prove it, ship it.",
       "keelson");
   program.require_subcommand(1);
-  program.failure_message(CLI::FailureMessage::simple);
+  program.failure_message(explain);
   int code = 0;
 
   UpOptions up;
@@ -83,6 +99,7 @@ int run_command_line(int argc, char** argv) {
   add_common(command, logs.common);
   command->add_option("-c,--container", logs.container, "Which container of the pod");
   command->add_flag("-f,--follow", logs.follow, "Go on as the log grows");
+  command->add_flag("-p,--previous", logs.previous, "Of the container before its last restart");
   command->add_option("--tail", logs.tail, "Only so many lines from the end");
   command->callback([&] { code = command_logs(logs); });
 
@@ -92,7 +109,6 @@ int run_command_line(int argc, char** argv) {
   command->callback([&] { code = command_kubeconfig(kubeconfig); });
 
   LoadOptions load;
-  std::string load_format = "text";
   command = program.add_subcommand(
       "load", "Send HTTP requests at a fixed rate and show latency percentiles");
   command->add_option("URL", load.url, "http:// or https://")->required();
@@ -110,12 +126,8 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   command->add_flag("-k,--insecure", load.insecure, "Accept any certificate");
   command->add_flag("-q,--quiet", load.quiet, "No live line");
-  command->add_option("-o,--output", load_format, "text or json")
-      ->check(CLI::IsMember({"text", "json"}));
-  command->callback([&] {
-    load.json = load_format == "json";
-    code = command_load(load);
-  });
+  add_format(command, load.json);
+  command->callback([&] { code = command_load(load); });
 
   ServeOptions serve;
   command = program.add_subcommand("serve", "Run the engine in the foreground until SIGTERM");
@@ -148,9 +160,7 @@ int run_command_line(int argc, char** argv) {
 
   CommonOptions version;
   command = program.add_subcommand("version", "Print the version");
-  command->add_option_function<std::string>(
-      "-o,--output", [&](const std::string& format) { version.json = format == "json"; },
-      "text or json");
+  add_format(command, version.json);
   command->callback([&] { code = command_version(version); });
 
   auto* test =
@@ -169,9 +179,22 @@ int run_command_line(int argc, char** argv) {
                       "Play API conversations against this server");
   command->callback([&] { code = command_test_golden(golden); });
 
-  program.add_subcommand("help", "Print this help");
-  if (argc == 2 && std::string_view(argv[1]) == "help") {
-    std::cout << program.help();  // asked before parsing, which would choose the help of "help"
+  program.add_subcommand("help", "Print this help, or that of a command");
+  if (argc >= 2 && std::string_view(argv[1]) == "help") {
+    // Asked before parsing, which would choose the help of "help".
+    const CLI::App* about = &program;
+    std::string above;
+    for (int i = 2; i < argc; ++i) {
+      above += (above.empty() ? "" : " ") + about->get_name();
+      const auto below =
+          about->get_subcommands([&](const CLI::App* app) { return app->check_name(argv[i]); });
+      about = below.empty() ? nullptr : below.front();
+      if (about == nullptr) {
+        std::cerr << above << ": no command \"" << argv[i] << "\"; keelson help lists them\n";
+        return 2;
+      }
+    }
+    std::cout << about->help(above);
     return 0;
   }
 

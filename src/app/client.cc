@@ -147,13 +147,20 @@ Result<codec::Value> Client::send(std::string_view method, std::string_view path
 Result<int> Client::stream(std::string_view path, std::function<bool(std::string_view)> on_data) {
   Transfer transfer(handle_->curl, endpoint_, path);
   bool stopped = false;
+  std::string refusal;
   transfer.sink.on_data = [&](std::string_view bytes) {
+    if (transfer.status() >= 400) {
+      refusal += bytes;
+      return true;
+    }
     stopped = !on_data(bytes);
     return !stopped;
   };
   const CURLcode code = transfer.perform();
   if (code != CURLE_OK && !stopped) return no_answer(endpoint_, code);
-  return transfer.status();
+  if (transfer.status() < 400) return transfer.status();
+  const auto value = codec::parse_json(refusal);
+  return error_of_status(value.ok() ? *value : codec::Value(refusal), transfer.status());
 }
 
 Error error_of_status(const codec::Value& status, int code) {

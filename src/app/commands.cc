@@ -1,7 +1,10 @@
 // The commands that are short: status, down, delete, logs, kubeconfig, load, version.
 #include "app/commands.h"
 
+#include <poll.h>
+
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 
@@ -25,11 +28,26 @@ struct Running {
   Client client;
 };
 
+// " --name blue", as a command has to be written for this engine.
+std::string name_option(const std::string& name) {
+  return name == CommonOptions().name ? "" : " --name " + name;
+}
+
+Error has_no_state(const Instance& instance) {
+  std::vector<std::string> others = all_instances();
+  return {.reason = Reason::not_found,
+          .message = "engine \"" + instance.name + "\" has no state in " + instance.directory +
+                     (others.empty() ? "" : "; there are: " + join(others, ", ")) +
+                     "; keelson up PATH" + name_option(instance.name) + " makes it"};
+}
+
 Result<Running> find_running(const std::string& name) {
   TRY(Instance instance, find_instance(name));
+  if (!std::filesystem::exists(instance.directory)) return has_no_state(instance);
   if (!running_pid(instance))
     return Error{.reason = Reason::service_unavailable,
-                 .message = "engine \"" + name + "\" does not run; keelson up DIR starts it"};
+                 .message = "engine \"" + name + "\" does not run; keelson up PATH" +
+                            name_option(name) + " starts it"};
   TRY(Endpoint endpoint, read_kubeconfig(instance.kubeconfig()));
   return Running{std::move(instance), Client(std::move(endpoint))};
 }
@@ -71,6 +89,24 @@ Result<std::pair<std::string, std::string>> find_pod(Client& client, const std::
   return std::make_pair(ns, pods["items"][0].at("metadata.name").str());
 }
 
+// The last lines of a file (all: -1), and what is added to it until the reader goes away.
+bool print_file(const std::string& path, int tail, bool follow) {
+  std::ifstream file(path);
+  std::deque<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    lines.push_back(std::move(line));
+    if (tail >= 0 && lines.size() > static_cast<std::size_t>(tail)) lines.pop_front();
+  }
+  for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+  while (std::fflush(stdout) == 0) {
+    if (!follow) return true;
+    file.clear();
+    for (std::string line; std::getline(file, line);) std::printf("%s\n", line.c_str());
+    poll(nullptr, 0, 200);
+  }
+  return false;
+}
+
 }  // namespace
 
 int command_status(const CommonOptions& options) {
@@ -87,6 +123,8 @@ int command_status(const CommonOptions& options) {
   }
   auto status = collect_status(running->client, running->instance);
   if (!status.ok()) return fail(status.error().message);
+  if (auto added = add_not_acted_on(running->client, *status); !added.ok())
+    return fail(added.error().message);
   if (options.json)
     std::printf("%s\n", codec::to_json_indented(*status).c_str());
   else
@@ -130,9 +168,9 @@ int command_logs(const LogsOptions& options) {
   if (options.target.empty()) {
     auto instance = find_instance(options.common.name);
     if (!instance.ok()) return fail(instance.error().message);
-    std::ifstream file(instance->log());
-    for (std::string line; std::getline(file, line);) std::printf("%s\n", line.c_str());
-    return 0;
+    if (!std::filesystem::exists(instance->log())) return fail(has_no_state(*instance).message);
+    if (!options.container.empty()) return fail("--container: the engine has none; name a pod");
+    return print_file(instance->log(), options.tail, options.follow) ? 0 : 1;
   }
   auto running = find_running(options.common.name);
   if (!running.ok()) return fail(running.error().message);
@@ -140,19 +178,26 @@ int command_logs(const LogsOptions& options) {
   if (!pod.ok()) return fail(pod.error().message);
   std::string path = "/api/v1/namespaces/" + pod->first + "/pods/" + pod->second +
                      "/log?follow=" + (options.follow ? "true" : "false");
+  if (options.previous) path += "&previous=true";
   if (!options.container.empty()) path += "&container=" + options.container;
   if (options.tail >= 0) path += "&tailLines=" + std::to_string(options.tail);
-  auto code = running->client.stream(path, [](std::string_view bytes) {
+  const auto code = running->client.stream(path, [](std::string_view bytes) {
     return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
            std::fflush(stdout) == 0;
   });
-  if (!code.ok()) return fail(code.error().message);
-  return *code < 300 ? 0 : 1;
+  if (code.ok()) return 0;
+  const bool bare = options.target.find('/') == std::string::npos;
+  return fail(code.error().message +
+              (code.error().reason == Reason::not_found && bare
+                   ? " in namespace default; others: keelson logs NAMESPACE/" + options.target
+                   : ""));
 }
 
 int command_kubeconfig(const CommonOptions& options) {
   auto instance = find_instance(options.name);
   if (!instance.ok()) return fail(instance.error().message);
+  if (!std::filesystem::exists(instance->kubeconfig()))
+    return fail(has_no_state(*instance).message);
   auto endpoint = read_kubeconfig(instance->kubeconfig());
   if (!endpoint.ok()) return fail(endpoint.error().message);
   std::printf("%s", kubeconfig_text(instance->context(), *endpoint).c_str());

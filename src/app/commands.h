@@ -36,6 +36,7 @@ struct LogsOptions {
   std::string target;  // "[NAMESPACE/]POD" or "[NAMESPACE/]KIND/NAME"; empty: the engine's own log
   std::string container = {};
   bool follow = false;
+  bool previous = false;  // the container before the last restart
   int tail = -1;
 };
 

@@ -9,6 +9,7 @@
 #include "api/tls.h"
 #include "api/tokens.h"
 #include "app/engine_metrics.h"
+#include "app/engine_report.h"
 #include "app/node_tokens.h"
 #include "app/version.h"
 #include "base/text.h"
@@ -53,8 +54,9 @@ struct Engine::Parts {
   Result<void> open();
   void make_nodes();
   Result<void> serve();
-  void run_controllers();
+  Result<void> run_controllers();
   Result<net::Certificate> issue(const std::vector<std::string>& hosts);
+  EngineReport report() const;
 
   host::LinuxLoop& loop;
   EngineOptions options;
@@ -77,6 +79,7 @@ struct Engine::Parts {
   std::unique_ptr<net::Network> network;
   std::unique_ptr<node::LiveNodes> nodes;
   std::unique_ptr<EngineMetrics> metrics;
+  std::vector<std::string> problems;  // met at the start
   std::string address;
   int port = 0;  // that the API listens on
 };
@@ -133,9 +136,23 @@ void Engine::Parts::make_nodes() {
                              .name = options.name,
                              .hidden_directory = options.directory,
                              .tokens = tokens_through(*registry)});
-  if (!nodes->lost().empty())
-    std::fprintf(stderr, "pods are plain processes here: %s\n", nodes->lost().c_str());
   metrics = std::make_unique<EngineMetrics>(loop, *cluster, nodes->host());
+  for (const std::string& loss : report().losses) std::fprintf(stderr, "%s\n", loss.c_str());
+}
+
+EngineReport Engine::Parts::report() const {
+  EngineReport out;
+  if (!nodes->lost().empty())
+    out.losses.push_back(
+        "pods with a stand-in are plain processes without limits, mounts and namespaces, other "
+        "images do not run: " +
+        nodes->lost());
+  out.losses.insert(out.losses.end(), addresses.losses.begin(), addresses.losses.end());
+  out.problems = problems;
+  for (const std::string& problem : network->problems())
+    if (std::find(out.losses.begin(), out.losses.end(), problem) == out.losses.end())
+      out.problems.push_back(problem);
+  return out;
 }
 
 Result<void> Engine::Parts::serve() {
@@ -151,7 +168,10 @@ Result<void> Engine::Parts::serve() {
                            },
                        .pod_streams = nodes ? &nodes->streams() : nullptr,
                        .version_text = kKubernetesVersion});
-  if (metrics) server->add_group(metrics->group());
+  if (metrics) {
+    server->add_group(metrics->group());
+    server->add_group(report_group(options.name, [this] { return report(); }));
+  }
   TRY(auto context, api::TlsContext::make({.certificate_pem = pki.serving.certificate_pem,
                                            .key_pem = pki.serving.key_pem,
                                            .client_ca_pem = pki.ca.certificate_pem}));
@@ -169,11 +189,13 @@ Result<void> Engine::Parts::serve() {
   return {};
 }
 
-void Engine::Parts::run_controllers() {
+Result<void> Engine::Parts::run_controllers() {
   if (nodes) {
     network->start(options.address, port);
-    nodes->start([](Result<void> started) {
-      if (!started.ok()) std::fprintf(stderr, "nodes: %s\n", started.error().message.c_str());
+    nodes->start([this](Result<void> started) {
+      if (started.ok()) return;
+      problems.push_back("no pod starts: " + started.error().message);
+      std::fprintf(stderr, "%s\n", problems.back().c_str());
     });
     metrics->start();
   }
@@ -187,12 +209,20 @@ void Engine::Parts::run_controllers() {
   needs.metrics = metrics.get();
   needs.machine.capacity = node::machine_capacity();
   needs.ca_pem = pki.ca.certificate_pem;
+  std::vector<std::string> names;
   for (auto& controller : control::all_controllers(needs)) {
-    const std::string name(controller->name());
+    names.emplace_back(controller->name());
     if (options.only.empty() ||
-        std::find(options.only.begin(), options.only.end(), name) != options.only.end())
+        std::find(options.only.begin(), options.only.end(), names.back()) != options.only.end())
       manager->add(std::move(controller));
   }
+  for (const auto& controller : control::controllers_of_all_kinds(registry->types()))
+    names.emplace_back(controller->name());
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : options.only)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return Error{.reason = Reason::bad_request,
+                   .message = "no controller \"" + name + "\"; there are: " + join(names, ", ")};
   kinds = std::make_unique<runtime::KindFollower>(
       loop, *cluster, *manager, [this] { return registry->served_generation(); },
       [this] {
@@ -203,6 +233,7 @@ void Engine::Parts::run_controllers() {
         });
         return all;
       });
+  return {};
 }
 
 Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -225,7 +256,7 @@ Result<std::unique_ptr<Engine>> Engine::start(host::LinuxLoop& loop, EngineOptio
   TRY_VOID(parts->open());
   if (parts->options.controllers) parts->make_nodes();
   TRY_VOID(parts->serve());
-  if (parts->options.controllers) parts->run_controllers();
+  if (parts->options.controllers) TRY_VOID(parts->run_controllers());
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
 

@@ -217,11 +217,15 @@ void print_load_report(const LoadReport& report) {
                   ? static_cast<double>(report.sent) / report.elapsed.to_seconds()
                   : 0.0,
               static_cast<unsigned long long>(report.failed));
-  std::printf("latency  mean %.2f ms", report.latency.mean().to_seconds() * 1000);
-  for (std::size_t i = 0; i < std::size(kShares); ++i)
-    std::printf("  %s %.2f", kShareNames[i],
-                report.latency.quantile(kShares[i]).to_seconds() * 1000);
-  std::printf("  max %.2f\n", report.latency.max().to_seconds() * 1000);
+  if (report.latency.count() == 0) {
+    std::printf("no answers\n");
+  } else {
+    std::printf("latency  mean %.2f ms", report.latency.mean().to_seconds() * 1000);
+    for (std::size_t i = 0; i < std::size(kShares); ++i)
+      std::printf("  %s %.2f", kShareNames[i],
+                  report.latency.quantile(kShares[i]).to_seconds() * 1000);
+    std::printf("  max %.2f\n", report.latency.max().to_seconds() * 1000);
+  }
   for (const auto& [code, count] : report.codes)
     std::printf("  HTTP %d  %llu\n", code, static_cast<unsigned long long>(count));
   for (const auto& [text, count] : report.errors)

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "app/acted_on.h"
+#include "app/engine_report.h"
 #include "app/terminal.h"
 #include "app/workload_health.h"
 #include "base/text.h"
@@ -167,6 +168,41 @@ Result<void> add_nodes(Client& client, Value& status) {
   return {};
 }
 
+// What the engine says of itself; a bare API server says nothing.
+Result<void> add_engine(Client& client, Value& status) {
+  TRY(const codec::Array engines, items(client, kEnginePath));
+  for (const Value& engine : engines) {
+    status.edit("engine").set("losses", engine.at("status.losses"));
+    for (const Value& problem : engine.at("status.problems").elements())
+      note_trouble(status, "Engine " + std::string(model::name_of(engine)), problem.str());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Value> collect_status(Client& client, const Instance& instance) {
+  Value status = Value::object();
+  for (const char* list :
+       {"nodes", "platforms", "workloads", "addresses", "notWell", "standIns", "notActedOn"})
+    status.set(list, Value::array());
+  TRY(const Value version, client.get("/version"));
+  status.set("engine", Value::object({{"name", instance.name},
+                                      {"context", instance.context()},
+                                      {"process", running_pid(instance).value_or(0)},
+                                      {"server", client.endpoint().server},
+                                      {"kubernetes", version["gitVersion"]},
+                                      {"directory", instance.directory},
+                                      {"losses", Value::array()}}));
+  TRY_VOID(add_engine(client, status));
+  TRY_VOID(add_nodes(client, status));
+  TRY_VOID(add_workloads(client, status));
+  TRY_VOID(add_pods(client, status));
+  TRY_VOID(add_addresses(client, status));
+  status.set("well", status["notWell"].empty());
+  return status;
+}
+
 // Every served kind that nobody acts on and that has objects.
 Result<void> add_not_acted_on(Client& client, Value& status) {
   TRY(const Value groups, client.get("/apis"));
@@ -191,29 +227,6 @@ Result<void> add_not_acted_on(Client& client, Value& status) {
     }
   }
   return {};
-}
-
-}  // namespace
-
-Result<Value> collect_status(Client& client, const Instance& instance) {
-  Value status = Value::object();
-  for (const char* list :
-       {"nodes", "platforms", "workloads", "addresses", "notWell", "standIns", "notActedOn"})
-    status.set(list, Value::array());
-  TRY(const Value version, client.get("/version"));
-  status.set("engine", Value::object({{"name", instance.name},
-                                      {"context", instance.context()},
-                                      {"process", running_pid(instance).value_or(0)},
-                                      {"server", client.endpoint().server},
-                                      {"kubernetes", version["gitVersion"]},
-                                      {"directory", instance.directory}}));
-  TRY_VOID(add_nodes(client, status));
-  TRY_VOID(add_workloads(client, status));
-  TRY_VOID(add_pods(client, status));
-  TRY_VOID(add_addresses(client, status));
-  TRY_VOID(add_not_acted_on(client, status));
-  status.set("well", status["notWell"].empty());
-  return status;
 }
 
 void print_status(const Value& status) {
@@ -257,6 +270,9 @@ void print_status(const Value& status) {
   for (const Value& n : status["notActedOn"].elements())
     rows.push_back({n["kind"].str(), n["group"].str(), std::to_string(n["count"].as_int())});
   if (rows.size() > 1) std::printf("\n%s", faint(format_table(rows)).c_str());
+  rows = {{"NOT AVAILABLE ON THIS MACHINE"}};
+  for (const Value& loss : engine["losses"].elements()) rows.push_back({loss.str()});
+  if (rows.size() > 1) std::printf("\n%s", yellow(format_table(rows)).c_str());
   rows = {{"NOT WELL", "WHY"}};
   for (const Value& t : status["notWell"].elements())
     rows.push_back({t["object"].str(), t["reason"].str()});

@@ -9,11 +9,15 @@
 
 namespace keelson::app {
 
-// {"engine": {...}, "nodes": [...], "workloads": [{kind, namespace, name, ready, wanted, well,
-// reason}],
-//  "addresses": [{namespace, name, kind, address, leadsTo}], "notWell": [{object, reason}],
-//  "standIns": [{image, by, pods}], "notActedOn": [{kind, count}], "well": bool}
+// {"engine": {name, context, process, server, kubernetes, directory, losses: [line]},
+//  "nodes": [{pool, ready, total}], "platforms": [{name, scale}], "pods": {total, ready},
+//  "workloads": [{kind, namespace, name, ready, wanted, well, reason}],
+//  "addresses": [{namespace, name, kind, address}], "notWell": [{object, reason}],
+//  "standIns": [{image, by, pods}], "notActedOn": [{kind, group, count}], "well": bool}
+// The engine's own problems stand in notWell; its losses (engine_report.h) do not.
+// All but notActedOn, which costs a request per kind and does not decide whether all is well.
 Result<codec::Value> collect_status(Client& client, const Instance& instance);
+Result<void> add_not_acted_on(Client& client, codec::Value& status);
 
 void print_status(const codec::Value& status);
 

@@ -9,6 +9,7 @@
 
 #include "app/apply.h"
 #include "app/commands.h"
+#include "app/engine_report.h"
 #include "app/instance.h"
 #include "app/kubeconfig.h"
 #include "app/status.h"
@@ -74,8 +75,19 @@ std::vector<std::string> progress_lines(const codec::Value& status) {
                std::to_string(well) + " of " + std::to_string(status["workloads"].size()) +
                    " workloads ready, " + std::to_string(status["pods"]["ready"].as_int()) +
                    " of " + std::to_string(status["pods"]["total"].as_int()) + " pods");
+  // Of what is not well only the engine itself: all else stands behind a workload.
+  for (const codec::Value& trouble : status["notWell"].elements())
+    if (trouble["object"].as_string().starts_with("Engine "))
+      lines.insert(lines.begin() + 1,
+                   "        " + trouble["object"].str() + ": " + trouble["reason"].str());
   if (lines.size() > 15) lines.resize(15);
   return lines;
+}
+
+Result<codec::Value> look_once(Client& client, const Instance& instance) {
+  TRY(codec::Value status, collect_status(client, instance));
+  TRY_VOID(add_not_acted_on(client, status));
+  return status;
 }
 
 // Waits until everything is well in two looks in a row: a controller may not have begun at the
@@ -88,7 +100,10 @@ Result<codec::Value> wait_until_well(Client& client, const Instance& instance,
     TRY(codec::Value status, collect_status(client, instance));
     live.show(stamp(start), progress_lines(status));
     well = status["well"].as_bool() ? well + 1 : 0;
-    if (well >= 2 || seconds_since(start) > options.timeout.to_seconds()) return status;
+    if (well >= 2 || seconds_since(start) > options.timeout.to_seconds()) {
+      TRY_VOID(add_not_acted_on(client, status));
+      return status;
+    }
     poll(nullptr, 0, well > 0 ? 20 : 150);
   }
 }
@@ -108,7 +123,13 @@ Result<Endpoint> ensure_running(const Instance& instance, const UpOptions& optio
       return read_kubeconfig(instance.kubeconfig());
     }
     auto endpoint = read_kubeconfig(instance.kubeconfig());
-    if (endpoint.ok() && Client(*endpoint).get("/version").ok()) return endpoint;
+    if (endpoint.ok() && Client(*endpoint).get("/version").ok()) {
+      if (!options.listen.empty() && !endpoint->server.ends_with(options.listen))
+        std::fprintf(stderr,
+                     "keelson: the engine already runs at %s; --listen needs a keelson down\n",
+                     endpoint->server.c_str());
+      return endpoint;
+    }
     if (seconds_since(start) > kLimit)
       return Error{.reason = Reason::timeout,
                    .message = "engine " + instance.name + " runs (process " +
@@ -116,6 +137,15 @@ Result<Endpoint> ensure_running(const Instance& instance, const UpOptions& optio
                               ") and does not answer; see " + instance.log()};
     poll(nullptr, 0, 10);
   }
+}
+
+// Before the wait for what may never be ready because of them.
+void tell_losses(Client& client) {
+  const auto engines = client.get(kEnginePath);
+  if (!engines.ok()) return;  // a bare API server
+  for (const codec::Value& engine : (*engines)["items"].elements())
+    for (const codec::Value& loss : engine.at("status.losses").elements())
+      std::fprintf(stderr, "not available on this machine: %s\n", loss.str().c_str());
 }
 
 }  // namespace
@@ -127,6 +157,12 @@ int command_up(const UpOptions& options) {
   auto instance = find_instance(options.common.name);
   if (!instance.ok()) return fail(instance.error().message);
 
+  if (manifests->parts.empty()) {
+    for (const std::string& problem : manifests->problems)
+      std::fprintf(stderr, "%s\n", red(problem).c_str());
+    return fail("there is nothing to apply");
+  }
+
   auto endpoint = ensure_running(*instance, options, start);
   if (!endpoint.ok()) return fail(endpoint.error().message);
   if (auto added = add_context(user_kubeconfig_path(), instance->context(), *endpoint); !added.ok())
@@ -134,21 +170,23 @@ int command_up(const UpOptions& options) {
                  instance->kubeconfig().c_str());
 
   Client client(*endpoint);
+  tell_losses(client);
   std::vector<std::string> problems = manifests->problems;
   const auto refused = apply_all(client, *manifests);
   problems.insert(problems.end(), refused.begin(), refused.end());
   for (const std::string& problem : problems) std::fprintf(stderr, "%s\n", red(problem).c_str());
 
   auto status = options.wait ? wait_until_well(client, *instance, options, start)
-                             : collect_status(client, *instance);
+                             : look_once(client, *instance);
   if (!status.ok()) return fail(status.error().message);
   std::printf("\n");
   print_status(*status);
   const bool well = problems.empty() && (!options.wait || (*status)["well"].as_bool());
-  std::printf("\n%s after %.1f s. kubectl --context %s get pods -A\n",
-              well ? green(options.wait ? "All is ready" : "Applied").c_str()
-                   : red("Not all is well").c_str(),
-              seconds_since(start), instance->context().c_str());
+  std::string outcome =
+      well ? green(options.wait ? "All is ready" : "Applied") : red("Not all is well");
+  std::printf("\n%s after %.1f s", outcome.c_str(), seconds_since(start));
+  if (!problems.empty()) std::printf("; %zu problems with manifests, named above", problems.size());
+  std::printf(". kubectl --context %s get pods -A\n", instance->context().c_str());
   return well ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The command line as a newcomer meets it: up, status, down, delete, several engines, bad input, sudden death."""
-import json, os, pathlib, signal, subprocess, time, unittest
+import json, os, pathlib, shutil, signal, subprocess, time, unittest
 import engine as e2e
 from engine import wait_for
 
@@ -89,6 +89,43 @@ class Up(unittest.TestCase):
             self.assertIn(expected, up.stderr)
         self.assertEqual(engine.get('cm', 'good')['metadata']['name'], 'good')
 
+    def test_each_problem_of_a_manifest_has_its_own_line(self):
+        engine = e2e.Engine('lines')
+        file = engine.home / 'bad.yaml'
+        file.write_text('apiVersion: v1\nkind: Configmap\nmetadata: {name: a}\n---\n'
+                        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: nope}\n---\n'
+                        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  x: 1\n---\n'
+                        'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  name: e\n')
+        up = engine.up(file, check=False)
+        self.assertEqual(up.returncode, 1)
+        for expected in ('bad.yaml:2: no kind "Configmap" in "v1": did you mean ConfigMap of v1?',
+                         'bad.yaml:7: metadata.namespace: namespaces "nope" not found',
+                         'bad.yaml:13: data.x: expected string, got 1', 'bad.yaml:19: key "name" already set in map'):
+            self.assertIn(expected, up.stderr)
+        self.assertIn('4 problems with manifests', up.stdout)
+
+    def test_without_root_says_what_is_lost(self):
+        if os.geteuid() != 0: self.skipTest('needs root to be another user')
+        engine = e2e.Engine('lost')
+        binary = engine.home / 'keelson'
+        shutil.copy(e2e.BINARY, binary)
+        for path in (engine.home, binary): os.chmod(path, 0o755)
+        manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB)
+        os.chmod(manifest, 0o644)
+        os.chown(engine.home, 65534, 65534)
+        as_nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', str(binary)]
+        try:
+            up = subprocess.run([*as_nobody, 'up', str(manifest), '--name', 'lost', '--timeout', '60s'], env=engine.env,
+                                capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(up.returncode, 0, up.stdout + up.stderr)
+            self.assertIn('not available on this machine: pods with a stand-in are plain processes', up.stderr)
+            self.assertIn('NOT AVAILABLE ON THIS MACHINE', up.stdout)
+            self.assertIn('containers need root', up.stdout)
+            report = engine.kubectl('get', 'engines.engine.keelson.dev', 'lost', '-o', 'json')
+            self.assertEqual(len(json.loads(report)['status']['losses']), 2)
+        finally:
+            subprocess.run([*as_nobody, 'delete', '--name', 'lost'], env=engine.env, capture_output=True)
+
     def test_what_cannot_run_is_told(self):
         engine = e2e.Engine('cannot')
         pod = engine.manifest(e2e.PLATFORM + '---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n'
@@ -108,11 +145,16 @@ class Up(unittest.TestCase):
     def test_wrong_use_is_explained(self):
         engine = e2e.Engine('use')
         for words, expected in ((['up', '/nowhere'], 'no such file'), (['up'], 'PATHS'), (['load', 'x'], 'http://'),
-                                (['frob'], 'frob'), (['status', '--name', 'A!'], 'lower-case')):
+                                (['frob'], 'frob'), (['status', '--name', 'A!'], 'lower-case'),
+                                (['up', str(engine.home)], 'nothing to apply'), (['version', '-o', 'x'], '--output'),
+                                (['logs'], 'has no state'), (['kubeconfig', '--name', 'x'], 'up PATH --name x'),
+                                (['serve', '--controllers', 'x'], 'deployment-controller'),
+                                (['help', 'frob'], 'frob')):
             done = engine.keelson(*words, check=False)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(expected, done.stdout + done.stderr)
         self.assertIn('up', engine.keelson('help').stdout)
+        self.assertIn('--timeout', engine.keelson('help', 'up').stdout)
         self.assertIn('1.36', engine.keelson('version').stdout)
 
 
