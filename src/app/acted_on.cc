@@ -39,6 +39,7 @@ bool is_acted_on(std::string_view resource) {
       "priorityclasses.scheduling.k8s.io",
       "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
       "replicasets.apps",
+      "resourcequotas",
       "rolebindings.rbac.authorization.k8s.io",
       "roles.rbac.authorization.k8s.io",
       "runtimeclasses.node.k8s.io",

@@ -13,6 +13,7 @@
 #include "control/podgc/podgc.h"
 #include "control/protection/protection.h"
 #include "control/replicaset/replicaset.h"
+#include "control/resourcequota/resourcequota.h"
 #include "control/serviceaccount/serviceaccount.h"
 #include "control/statefulset/statefulset.h"
 #include "control/tainteviction/tainteviction.h"
@@ -47,6 +48,7 @@ std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
   all.push_back(std::make_unique<NamespaceController>(object_kinds(types)));
   all.push_back(std::make_unique<GarbageCollector>(object_kinds(types)));
   all.push_back(std::make_unique<DisruptionController>(object_kinds(types)));
+  all.push_back(std::make_unique<ResourceQuotaController>(object_kinds(types)));
   return all;
 }
 

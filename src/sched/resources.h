@@ -1,6 +1,5 @@
-// What pods ask for and nodes offer, in the units the scheduler computes with. Sums are made of
-// exact quantities and rounded once, as component-helpers/resource of Kubernetes does; rounding
-// each container by itself would differ by a millicore.
+// What pods ask for and nodes offer, in the units the scheduler computes with: sums of exact
+// quantities (model/pod_resources.h), rounded once.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "codec/value.h"
+#include "model/pod_resources.h"
 #include "model/quantity.h"
 
 namespace keelson::sched {
@@ -17,25 +17,12 @@ namespace keelson::sched {
 using codec::Value;
 using model::Quantity;
 
-// A container without a request counts this much where "non-zero" requests are meant.
-inline constexpr std::int64_t kDefaultMilliCpu = 100;
-inline constexpr std::int64_t kDefaultMemory = 200LL * 1024 * 1024;
-
-// Exact amounts by resource name, sorted by name.
-class ResourceList {
- public:
-  ResourceList() = default;
-  explicit ResourceList(const Value& map);
-  const Quantity* find(std::string_view name) const;
-  void set(std::string_view name, const Quantity& amount);
-  void add(const ResourceList& other);
-  void raise_to(const ResourceList& other);  // per name the greater of both
-  bool empty() const { return entries_.empty(); }
-  const std::vector<std::pair<std::string, Quantity>>& entries() const { return entries_; }
-
- private:
-  std::vector<std::pair<std::string, Quantity>> entries_;
-};
+using model::has_pod_level_requests;
+using model::kDefaultMemory;
+using model::kDefaultMilliCpu;
+using model::pod_requests;
+using model::RequestOptions;
+using model::ResourceList;
 
 // Rounded amounts: cpu in millicores, the others in units (bytes, pieces).
 struct Resources {
@@ -52,20 +39,9 @@ struct Resources {
   }
 };
 
+inline bool is_extended_resource(std::string_view name) {
+  return model::names_extended_resource(name);
+}
 // Whether the scheduler counts this resource beside cpu, memory, ephemeral-storage and pods.
 bool is_scalar_resource(std::string_view name);
-// "example.com/gpu": not native, not a quota name.
-bool is_extended_resource(std::string_view name);
-
-struct RequestOptions {
-  bool use_status = false;      // of a running pod: what resizing has left in its status counts
-  bool skip_pod_level = false;  // leave spec.resources out
-  bool default_cpu = false;     // containers without a cpu request count kDefaultMilliCpu
-  bool default_memory = false;  // likewise kDefaultMemory
-};
-// The sum of the containers, or the greatest initialisation step if that is more, replaced by
-// pod-level requests where there are any, plus overhead.
-ResourceList pod_requests(const Value& pod, const RequestOptions& options);
-bool has_pod_level_requests(const Value& pod);
-
 }  // namespace keelson::sched

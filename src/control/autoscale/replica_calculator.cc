@@ -6,6 +6,7 @@
 
 #include "base/wide.h"
 #include "model/meta.h"
+#include "model/pod_resources.h"
 
 namespace keelson::control {
 namespace {
@@ -72,14 +73,6 @@ Groups group(const Situation& s, const Samples& samples, const std::string& reso
   return groups;
 }
 
-bool is_pod_level_resource(std::string_view name) {
-  return name == "cpu" || name == "memory" || name.starts_with("hugepages-");
-}
-bool has_pod_level_requests(const Value& pod) {
-  for (const codec::Member& m : pod.at("spec.resources.requests").members())
-    if (is_pod_level_resource(m.key())) return true;
-  return false;
-}
 bool is_sidecar(const Value& container) {
   return container["restartPolicy"].as_string() == "Always";
 }
@@ -87,37 +80,12 @@ bool is_sidecar(const Value& container) {
 // The pod's request where pod-level requests are set: those, and for what they leave out the sum
 // over containers.
 Result<std::int64_t> pod_level_request(const Value& pod, const std::string& resource) {
-  const Value& own = pod.at("spec.resources.requests")[resource];
-  model::Quantity total;
-  bool found = !own.is_null();
-  if (found) {
-    total = model::Quantity::of(own);
-  } else {
-    model::Quantity sidecars, init_peak;
-    for (const Value& c : pod.at("spec.initContainers").elements()) {
-      const Value& request = c["resources"]["requests"][resource];
-      found = found || !request.is_null();
-      if (is_sidecar(c)) sidecars = sidecars + model::Quantity::of(request);
-      const auto at_start = is_sidecar(c) ? sidecars : sidecars + model::Quantity::of(request);
-      if (at_start > init_peak) init_peak = at_start;
-    }
-    total = sidecars;
-    for (const Value& c : pod.at("spec.containers").elements()) {
-      const Value& request = c["resources"]["requests"][resource];
-      found = found || !request.is_null();
-      total = total + model::Quantity::of(request);
-    }
-    if (init_peak > total) total = init_peak;
-  }
-  const Value& overhead = pod.at("spec.overhead")[resource];
-  if (!overhead.is_null()) {
-    found = true;
-    total = total + model::Quantity::of(overhead);
-  }
-  if (!found)
+  const model::ResourceList requests = model::pod_requests(pod);
+  const model::Quantity* request = requests.find(resource);
+  if (request == nullptr)
     return failure("missing pod-level request for " + resource + " in Pod " +
                    std::string(model::name_of(pod)));
-  return total.milli_value();
+  return request->milli_value();
 }
 
 Result<std::int64_t> container_requests(const Value& pod, const std::string& container,
@@ -145,7 +113,7 @@ Result<std::map<std::string, std::int64_t>> requests_of(const Situation& s,
                                                         const std::string& resource) {
   std::map<std::string, std::int64_t> requests;
   for (const Value& pod : s.pods) {
-    auto request = container.empty() && has_pod_level_requests(pod)
+    auto request = container.empty() && model::has_pod_level_requests(pod)
                        ? pod_level_request(pod, resource)
                        : container_requests(pod, container, resource);
     if (!request.ok()) return request.error();

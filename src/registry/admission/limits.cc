@@ -3,9 +3,9 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "model/pod_resources.h"
 #include "model/quantity.h"
 #include "registry/admission/admission.h"
-#include "registry/admission/pod_resources.h"
 
 namespace keelson::registry::admission {
 
@@ -148,7 +148,7 @@ Result<void> limit_ranger_validate(Admission& admission) {
         for (const Value& container : object["spec"][list].elements())
           checks.all(container["resources"]["requests"], container["resources"]["limits"]);
     } else if (type == "Pod") {
-      checks.all(pod_resources(object, "requests"), pod_resources(object, "limits"));
+      checks.all(model::pod_requests(object).to_value(), model::pod_limits(object).to_value());
     }
     problems.insert(problems.end(), checks.problems.begin(), checks.problems.end());
   }

@@ -14,6 +14,7 @@
 #include "control/endpointslice/endpointslice.h"
 #include "control/nodelifecycle/nodelifecycle.h"
 #include "control/podgc/podgc.h"
+#include "control/resourcequota/resourcequota.h"
 #include "control/tainteviction/tainteviction.h"
 #include "host/virtual_loop.h"
 #include "model/meta.h"
@@ -87,6 +88,26 @@ std::unique_ptr<cluster::Controller> controller_of(std::string_view name, const 
   }
   static const std::vector<control::ObjectKind> kinds = control::object_kinds(model::TypeTable());
   if (name == "disruption") return std::make_unique<control::DisruptionController>(kinds);
+  if (name == "resourcequota") {
+    // The kinds that the controller of the recordings saw.
+    constexpr std::string_view kSeen[] = {"pods",
+                                          "services",
+                                          "persistentvolumeclaims",
+                                          "configmaps",
+                                          "secrets",
+                                          "jobs.batch",
+                                          "cronjobs.batch",
+                                          "replicationcontrollers",
+                                          "deployments.apps",
+                                          "replicasets.apps",
+                                          "statefulsets.apps",
+                                          "resourcequotas"};
+    std::vector<control::ObjectKind> seen = kinds;
+    std::erase_if(seen, [&](const control::ObjectKind& kind) {
+      return std::find(std::begin(kSeen), std::end(kSeen), kind.resource) == std::end(kSeen);
+    });
+    return std::make_unique<control::ResourceQuotaController>(std::move(seen));
+  }
   return nullptr;
 }
 
@@ -102,8 +123,10 @@ class ControlGame : public Audience {
       : scenario_(scenario),
         start_(start_of(scenario)),
         loop_(start_),
-        world_(loop_,
-               {.names_counted = true, .default_tolerations = true, .first_repeat_counts = true}),
+        world_(loop_, {.names_counted = true,
+                       .default_tolerations = true,
+                       .real_rules = true,
+                       .first_repeat_counts = true}),
         stage_(loop_, world_, *this, false),
         picture_(world_, start_, names_in(scenario["controllers"])) {}
 

@@ -38,6 +38,9 @@ TEST(ControlRecordings, Node) {
 TEST(ControlRecordings, DisruptionBudget) {
   expect_passing("pdb.json", 25);
 }
+TEST(ControlRecordings, ResourceQuota) {
+  expect_passing("quota.json", 17);
+}
 
 }  // namespace
 }  // namespace keelson::sim::golden

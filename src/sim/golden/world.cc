@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "model/meta.h"
+#include "model/scheme.h"
+#include "model/types.h"
 
 namespace keelson::sim::golden {
 namespace {
@@ -103,6 +105,15 @@ void count_template(const Value& before, Value& object) {
   const std::int64_t count =
       parse_int(model::annotation_of(before, kTemplateGeneration)).value_or(0) + 1;
   object.edit("metadata").edit("annotations").set(kTemplateGeneration, std::to_string(count));
+}
+
+// The kind whose real rules hold in the recordings; null: only those of this file.
+model::ResourcePointer ruled(std::string_view resource) {
+  static const model::TypeTable table;
+  for (const std::string_view one :
+       {"jobs.batch", "cronjobs.batch", "poddisruptionbudgets.policy", "resourcequotas", "pods"})
+    if (one == resource) return table.storage(resource);
+  return nullptr;
 }
 
 std::string quoted(std::string_view name) {
@@ -230,6 +241,16 @@ Result<Value> World::create(std::string_view resource, Value object) {
   meta.set("generation", 1);
   if (resource == "pods" && options_.default_tolerations) tolerate_lost_nodes(object);
   if (resource == "daemonsets.apps") count_template({}, object);
+  if (const auto rules = options_.real_rules ? ruled(resource) : nullptr) {
+    const Value status = object["status"];
+    model::apply_defaults(*rules, object);
+    model::prepare_create(*rules, object, now());
+    if (resource != "pods")
+      if (const auto errors = model::validate_create(*rules, object); !errors.empty())
+        return errors.to_error(rules->group, rules->kind, name);
+    // A manifest's status is kept as it is.
+    if (!status.is_null()) merge_patch(object.edit("status"), status);
+  }
   set_defaults(resource, object);
   store(resource, object);
   return get(resource, model::namespace_of(object), name);
@@ -292,6 +313,13 @@ Result<Value> World::replace(std::string_view resource, const Value& was, Value 
     after.edit("metadata").set("generation", model::generation_of(before) + 1);
   if (resource == "daemonsets.apps" && after.at("spec.template") != before.at("spec.template"))
     count_template(before, after);
+  if (const auto rules = options_.real_rules && resource != "pods" ? ruled(resource) : nullptr) {
+    model::apply_defaults(*rules, after);
+    const auto errors = subresource == "status"
+                            ? model::validate_status_update(*rules, after, before)
+                            : model::validate_update(*rules, after, before);
+    if (!errors.empty()) return errors.to_error(rules->group, rules->kind, key_of(after).name);
+  }
   if (options_.first_repeat_counts && subresource == "status") {
     const std::string uid(model::uid_of(before));
     if (after == before && uncut_.erase(uid) > 0) {

@@ -33,6 +33,9 @@ struct WorldOptions {
   // digits.
   bool names_counted = false;
   bool default_tolerations = false;  // of pods, for 300 s of not-ready and unreachable
+  // Jobs, CronJobs, budgets, quotas and new pods are defaulted, prepared and validated by the rules
+  // of the real server; a refusal is the controller's to deal with.
+  bool real_rules = false;
   // The server of these recordings cuts times to whole seconds one write late: the first status
   // that repeats the one before is a change too.
   bool first_repeat_counts = false;
@@ -95,7 +98,7 @@ class World : public cluster::View {
   std::vector<Change> changes_;
   std::int64_t revision_ = 0, uid_ = 0, name_ = 0;
   std::set<std::string, std::less<>> uncut_;  // uids of what has a status that was written once
-  std::set<std::string, std::less<>> gone_;  // uids of what was removed
+  std::set<std::string, std::less<>> gone_;   // uids of what was removed
   std::optional<std::int64_t> quota_;
   std::map<std::string, std::string, std::less<>> refused_;  // resource -> message
 };
