@@ -133,9 +133,9 @@ class Decoder {
       const Scope scope(*this, type, f);
       Value decoded = decode(*f.type, *present);
       if (!f.pointer && f.type->shape != Shape::any && is_empty(decoded)) {
-        // A struct by value is never empty for Go; lists and maps lose an empty presence.
+        // A struct by value is never empty for Go; most lists and maps lose an empty presence.
         if (!f.keep_empty) continue;
-        decoded = empty_value(f);
+        if (f.type->shape != Shape::list) decoded = empty_value(f);
       }
       members.push_back({Value(f.name), std::move(decoded)});
     }

@@ -72,6 +72,10 @@ void prepare_create(const Resource& resource, codec::Value& object, Instant now)
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 
+// Storing an object makes a list that was sent empty one that was not sent. Decoding keeps the
+// difference for lists that are always served and those whose type says so ("*[]").
+void forget_empty_lists(const Resource& resource, codec::Value& object);
+
 // The object in another version of the same kind; unchanged if the kind has one version only.
 Result<codec::Value> convert(const Resource& from, const Resource& to, const codec::Value& object);
 

@@ -148,6 +148,7 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   for (std::string& text : model::warnings_on_create(*call.storage, stored))
     call.warn(std::move(text));
   TRY_VOID(admission.validate());
+  model::forget_empty_lists(*call.storage, stored);
   const std::string name(model::name_of(stored));
   if (!model::revision_of(stored).empty() && model::revision_of(stored) != "0")
     return unknown("resourceVersion should not be set on objects to be created");
@@ -264,6 +265,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
        model::warnings_on_update(*call.storage, call.request.subresource, stored, old))
     call.warn(std::move(text));
   TRY_VOID(admission.validate());
+  model::forget_empty_lists(*call.storage, stored);
   const bool finalized =
       call.storage->name() != "namespaces" || stored["spec"]["finalizers"].empty();
   if (is_gone_after(stored, old) && finalized) {
