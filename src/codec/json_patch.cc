@@ -323,6 +323,31 @@ std::vector<std::string> json_patch_warnings(const JsonDocument& patch) {
   return warnings;
 }
 
+std::vector<std::string> json_patch_duplicates(const JsonDocument& patch) {
+  std::vector<std::string> out;
+  for (const std::string& duplicate : patch.duplicates) {
+    constexpr std::string_view kValue = "].value.";
+    const std::size_t at = duplicate.find(kValue);
+    if (duplicate.front() != '[' || at == std::string::npos) continue;
+    const auto place = parse_int(std::string_view(duplicate).substr(1, at - 1));
+    if (!place || *place < 0 || static_cast<std::size_t>(*place) >= patch.value.size()) continue;
+    const Value& operation = patch.value[static_cast<std::size_t>(*place)];
+    const std::string_view name = operation["op"].as_string();
+    if (name != "add" && name != "replace") continue;
+    std::string path;
+    for (const std::string& part : split(operation["path"].as_string(), '/')) {
+      if (part.empty()) continue;
+      if (parse_int(part))
+        path += '[' + part + ']';
+      else
+        path += (path.empty() ? "" : ".") + part;
+    }
+    path += (path.empty() ? "" : ".") + duplicate.substr(at + kValue.size());
+    out.push_back(std::move(path));
+  }
+  return out;
+}
+
 Result<Value> apply_merge_patch(const Value& object, const Value& patch) {
   if (patch.is_null()) return Error{.reason = Reason::bad_request, .message = "Invalid JSON Patch"};
   if (!patch.is_object()) return no_object(patch);

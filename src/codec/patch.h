@@ -24,6 +24,10 @@ Result<Value> apply_json_patch(const Value& object, const Value& patch);
 // `json patch duplicate field "[0].op"`.
 std::vector<std::string> json_patch_warnings(const JsonDocument& patch);
 
+// Fields that stand twice in the values of a JSON patch's operations, as paths in the object that
+// it results in: "metadata.labels.a".
+std::vector<std::string> json_patch_duplicates(const JsonDocument& patch);
+
 // RFC 7396, but nulls are dropped inside of new lists, too.
 Result<Value> apply_merge_patch(const Value& object, const Value& patch);
 

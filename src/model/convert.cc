@@ -73,6 +73,76 @@ Value metric_to_v1(const Value& metric, std::string_view part) {
   return out;
 }
 
+// The annotations hold structs as Go writes them; no two of these structs order a name differently.
+constexpr std::string_view kGoOrder[] = {"type",
+                                         "status",
+                                         "lastTransitionTime",
+                                         "reason",
+                                         "message",
+                                         "object",
+                                         "pods",
+                                         "resource",
+                                         "containerResource",
+                                         "external",
+                                         "scaleUp",
+                                         "scaleDown",
+                                         "stabilizationWindowSeconds",
+                                         "selectPolicy",
+                                         "policies",
+                                         "tolerance",
+                                         "value",
+                                         "periodSeconds",
+                                         "target",
+                                         "kind",
+                                         "name",
+                                         "apiVersion",
+                                         "metricName",
+                                         "metricSelector",
+                                         "targetAverageUtilization",
+                                         "currentAverageUtilization",
+                                         "targetValue",
+                                         "currentValue",
+                                         "targetAverageValue",
+                                         "currentAverageValue",
+                                         "container",
+                                         "selector",
+                                         "averageValue",
+                                         "matchLabels",
+                                         "matchExpressions",
+                                         "key",
+                                         "operator",
+                                         "values"};
+
+void append_in_go_order(std::string& out, const Value& value, bool is_map) {
+  if (value.is_array()) {
+    out += '[';
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (i > 0) out += ',';
+      append_in_go_order(out, value[i], false);
+    }
+    out += ']';
+  } else if (value.is_object() && !is_map) {
+    const std::size_t start = out.size();
+    for (const std::string_view key : kGoOrder) {
+      const Value* member = value.find(key);
+      if (member == nullptr) continue;
+      out += out.size() == start ? '{' : ',';
+      codec::append_json_string(out, key);
+      out += ':';
+      append_in_go_order(out, *member, key == "matchLabels");
+    }
+    out += out.size() == start ? "{}" : "}";
+  } else {
+    out += codec::to_json(value);
+  }
+}
+
+std::string in_go_order(const Value& value) {
+  std::string out;
+  append_in_go_order(out, value, false);
+  return out;
+}
+
 Value to_v1(Value object) {
   Value& spec = object.edit("spec");
   Value others = Value::array();
@@ -85,7 +155,7 @@ Value to_v1(Value object) {
   }
   spec.erase("metrics");
   const auto annotate = [&](const char* name, const Value& value) {
-    object.edit("metadata").edit("annotations").set(name, codec::to_json(value));
+    object.edit("metadata").edit("annotations").set(name, in_go_order(value));
   };
   const Value behavior = spec["behavior"];
   spec.erase("behavior");

@@ -406,26 +406,39 @@ std::optional<Error> unrecognized(const Value& value, std::string_view kind,
   return std::nullopt;
 }
 
-bool is_registered(std::string_view api, std::string_view kind) {
+// The built-in kind, or the one that a kind of lists holds; null if it is unknown.
+const Resource* registered(std::string_view api, std::string_view kind) {
   const GroupVersion gv = group_version_of(api);
   for (const Resource& r : builtin_types().resources)
-    if (r.kind == kind && r.group == gv.group && r.version == gv.version) return true;
-  return false;
+    if (r.group == gv.group && r.version == gv.version &&
+        (r.kind == kind || (r.has_verb("list") && r.list_kind() == kind)))
+      return &r;
+  return nullptr;
 }
 
 // apiVersion and kind may be absent; if present they must be those of the request.
-std::optional<Error> check_identity(const Value& value, const Identity& want) {
+std::optional<Error> check_identity(const Value& value, const Identity& want,
+                                    std::string_view source) {
   std::string api = value["apiVersion"].str(), kind = value["kind"].str();
   if (kind.empty()) kind = want.kind;
   if (api.empty()) api = want.api();
   if (api == want.api() && kind == want.kind) return std::nullopt;
+  if (std::count(api.begin(), api.end(), '/') > 1)
+    return bad("the object provided is unrecognized (must be of type " + std::string(want.kind) +
+               "): unexpected GroupVersion string: " + api + " (" +
+               summary_of(source.empty() ? codec::to_json(value) : source) + ")");
   const std::string version = group_version_of(api).version;
   const std::string start =
       kind + " in version " + quote(version) + " cannot be handled as a " + std::string(want.kind);
-  if (!is_registered(api, kind))
+  const Resource* other = registered(api, kind);
+  if (other == nullptr)
     return bad(start + ": no kind " + quote(kind) + " is registered for version " + quote(api) +
                " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
   if (kind != want.kind) {
+    // It is read as what it says it is before it is found to be of no use.
+    Decoder decoder(false, source);
+    if (other->kind == kind) decoder.structure(*other->type, value);
+    if (decoder.failed()) return bad(start + ": " + decoder.failure());
     const std::string group(want.group.substr(0, want.group.find('.')));
     return bad(start + ": converting (" + version + '.' + kind + ") to (" +
                (group.empty() ? "core" : group) + '.' + std::string(want.kind) +
@@ -522,7 +535,7 @@ Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& docu
                        FieldValidation validation, std::string_view source) {
   const Identity identity{resource.group, resource.version, resource.kind};
   if (auto error = unrecognized(document.value, resource.kind, source)) return *error;
-  if (auto error = check_identity(document.value, identity)) return *error;
+  if (auto error = check_identity(document.value, identity, source)) return *error;
   if (resource.custom)
     return decode_custom(resource, document.value, document.duplicates,
                          validation != FieldValidation::ignore, validation, source);
@@ -535,7 +548,7 @@ Result<Decoded> decode(const Type& type, std::string_view group, std::string_vie
                        FieldValidation validation, std::string_view source) {
   const Identity identity{group, version, kind};
   if (auto error = unrecognized(document.value, kind, source)) return *error;
-  if (auto error = check_identity(document.value, identity)) return *error;
+  if (auto error = check_identity(document.value, identity, source)) return *error;
   return decode_typed(type, identity, document.value, document.duplicates, validation, source);
 }
 

@@ -197,15 +197,6 @@ void prepare_claim(Value& claim) {
   }
 }
 
-// The values win over the write-only plain texts' keys never: the plain text overwrites.
-void prepare_secret(Value& secret) {
-  const Value plain = secret["stringData"];
-  if (plain.is_null()) return;
-  secret.erase("stringData");
-  for (const codec::Member& m : plain.members())
-    secret.edit("data").set(m.key(), to_base64(m.value.as_string()));
-}
-
 void prepare_daemon_set(Value& set) {
   set.edit("metadata").edit("annotations").set("deprecated.daemonset.template.generation", "1");
 }
@@ -220,13 +211,7 @@ void prepare_daemon_set_update(Value& set, const Value& old) {
 
 void prepare_node(Value& node) {
   if (!node["spec"].is_object()) return;
-  Value& spec = node.edit("spec");
-  spec.erase("configSource");
-  const std::string range = spec["podCIDR"].str();
-  if (!range.empty() && spec["podCIDRs"].empty()) spec.set("podCIDRs", Value::array({range}));
-  if (!range.empty() && spec["podCIDRs"][0].as_string() != range)
-    spec.set("podCIDRs", Value::array({range}));
-  if (range.empty() && !spec["podCIDRs"].empty()) spec.set("podCIDR", spec["podCIDRs"][0]);
+  node.edit("spec").erase("configSource");
 }
 
 void prepare_slice(Value& slice) {
@@ -380,7 +365,6 @@ void drop_disabled(const Resource& r, Value& object) {
 
 void prepare_kind(const Resource& r, Value& object, Instant now) {
   const std::string name = r.name();
-  if (name == "secrets") prepare_secret(object);
   if (name == "services") prepare_service(object);
   if (name == "nodes") prepare_node(object);
   if (name == "limitranges" && object["metadata"]["name"].as_string().empty())
@@ -505,7 +489,6 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   }
   if (!resource.namespaced) object.edit("metadata").erase("namespace");
   drop_disabled(resource, object);
-  if (resource.name() == "secrets") prepare_secret(object);
   if (resource.name() == "serviceaccounts") prepare_service_account(object);
   if (resource.name() == "services") prepare_service_update(object, old);
   if (resource.name() == "namespaces") object.set("spec", old["spec"]);

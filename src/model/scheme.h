@@ -54,6 +54,10 @@ Result<Decoded> decode_value(const Resource& resource, const codec::Value& objec
 // The conditional and static defaults of the original, idempotent.
 void apply_defaults(const Resource& resource, codec::Value& object);
 
+// What the original's internal types make of a decoded and defaulted object: aliases agree, a
+// Secret's stringData is folded into data. Before field owners are found.
+void take_internal_form(const Resource& resource, codec::Value& object);
+
 // Rules on metadata and on the kind. `resource` is the one asked for (events are checked
 // differently through their two groups); the objects are decoded, defaulted and prepared, in
 // storage version.

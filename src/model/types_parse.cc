@@ -2,6 +2,7 @@
 // empty at its first mention and filled later, so that pointers stay valid (hence the deque).
 #include "model/types_parse.h"
 
+#include <set>
 #include <charconv>
 
 #include "base/check.h"
@@ -114,7 +115,7 @@ class Reader {
     for (Type& type : out_.arena) {
       if (atomic_.contains(type.element.type)) type.element.atomic = true;
       for (Field& f : type.fields)
-        if (atomic_.contains(f.type)) f.atomic = true;
+        if (atomic_.contains(f.type) && !granular_.contains({&type, f.name})) f.atomic = true;
       type.wire_order = codec::protobuf_order(type);
     }
   }
@@ -234,6 +235,8 @@ class Reader {
         f.list_type = codec::ListType::set;
       else if (flag == "atomic")
         f.atomic = true;
+      else if (flag == "granular")
+        granular_.emplace(current_, f.name);
       else if (flag == "merge")
         f.patch_merge = true;
       else if (flag == "retain")
@@ -341,6 +344,7 @@ class Reader {
   std::map<std::string, Type*, std::less<>> mutable_;
   std::map<std::string, const Type*, std::less<>> anonymous_, kinds_;
   std::map<const Type*, bool> atomic_;  // looked up only, never walked
+  std::set<std::pair<const Type*, std::string>> granular_;  // likewise
   std::map<std::string, std::string> uses_;
   std::string package_, group_, version_;
   Type* current_ = nullptr;

@@ -128,16 +128,21 @@ Result<Value> Registry::State::decode_as(Call& call, const model::Resource& reso
       model::decode(resource, document, validation_of(call.request), call.request.body_text);
   if (!decoded.ok()) return decoded.error();
   for (std::string& text : decoded->warnings) call.warn(std::move(text));
-  model::apply_defaults(resource, decoded->object);
-  complete_decoded(resource, decoded->object);
+  complete_decoded(types, resource, decoded->object);
   return std::move(decoded->object);
 }
 
-void complete_decoded(const model::Resource& resource, Value& object) {
-  // The original keeps this number in a field of its own that only shows as an annotation.
-  constexpr std::string_view kGeneration = "deprecated.daemonset.template.generation";
-  if (resource.name() == "daemonsets.apps" && !model::annotations_of(object).has(kGeneration))
-    object.edit("metadata").edit("annotations").set(kGeneration, "0");
+void complete_decoded(const model::TypeTable& types, const model::Resource& resource,
+                      Value& object) {
+  model::apply_defaults(resource, object);
+  model::take_internal_form(resource, object);
+  if (resource.storage || resource.custom) return;
+  // Defaults of the storage version show in every other.
+  const auto storage = types.storage(resource.stored_as);
+  auto stored = model::convert(resource, *storage, object);
+  if (!stored.ok()) return;
+  model::apply_defaults(*storage, *stored);
+  if (auto back = model::convert(*storage, resource, *stored); back.ok()) object = *back;
 }
 
 Result<Value> Registry::State::decode(Call& call) {

@@ -124,7 +124,8 @@ Result<void> match_namespace(const Call& call, Value& object);
 void drop_duplicate_owners(Call& call, Value& object, bool after_admission);
 
 // What conversion to the internal version adds to a decoded object.
-void complete_decoded(const model::Resource& resource, Value& object);
+void complete_decoded(const model::TypeTable& types, const model::Resource& resource,
+                      Value& object);
 
 // CreateOptions and so on: an Error of kind `KIND.meta.k8s.io "" is invalid`.
 Result<void> check_options(const Call& call, std::string_view kind);

@@ -1,5 +1,7 @@
 // Create, update and patch. The order of the steps is that of Kubernetes' handlers and generic
 // store, because it decides which of several faults a client is told about.
+#include <algorithm>
+
 #include "base/text.h"
 #include "codec/go_text.h"
 #include "codec/managed_fields.h"
@@ -103,6 +105,12 @@ Error invalid_with(const Call& call, const model::FieldErrors& errors, std::stri
   return error;
 }
 
+// What an object loses by being stored.
+void forget_unstored(const Call& call, Value& object) {
+  model::forget_empty_lists(*call.storage, object);
+  if (!call.request.dry()) object.edit("metadata").erase("selfLink");
+}
+
 }  // namespace
 
 // --- creation ---
@@ -148,7 +156,7 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   for (std::string& text : model::warnings_on_create(*call.storage, stored))
     call.warn(std::move(text));
   TRY_VOID(admission.validate());
-  model::forget_empty_lists(*call.storage, stored);
+  forget_unstored(call, stored);
   const std::string name(model::name_of(stored));
   if (!model::revision_of(stored).empty() && model::revision_of(stored) != "0")
     return unknown("resourceVersion should not be set on objects to be created");
@@ -265,7 +273,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
        model::warnings_on_update(*call.storage, call.request.subresource, stored, old))
     call.warn(std::move(text));
   TRY_VOID(admission.validate());
-  model::forget_empty_lists(*call.storage, stored);
+  forget_unstored(call, stored);
   const bool finalized =
       call.storage->name() != "namespaces" || stored["spec"]["finalizers"].empty();
   if (is_gone_after(stored, old) && finalized) {
@@ -300,15 +308,15 @@ Error unfit_patch(const Value& quoted, const std::string& text, std::string_view
 
 Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   const Request& request = call.request;
+  const bool strategic = request.patch_type == PatchType::strategic;
   if (!request.body.ok()) {
     Error error = request.body.error();
-    if (request.options.field_validation != "Ignore")
+    if (!strategic && request.options.field_validation != "Ignore")
       error.message = "error decoding patch: " + error.message;
     return error;
   }
   const Value& patch = request.body->value;
   const model::Resource& resource = *call.resource;
-  const bool strategic = request.patch_type == PatchType::strategic;
   auto patched = request.patch_type == PatchType::json ? codec::apply_json_patch(current, patch)
                  : strategic ? codec::apply_strategic_patch(current, patch, *resource.type)
                              : codec::apply_merge_patch(current, patch);
@@ -330,14 +338,27 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
     if (!problem.empty()) return unfit_patch(*patched, quoted(), problem);
   }
   Value object = *patched;
-  // Type changes are ignored on built-in kinds.
   if (!resource.custom && object.is_object()) {
-    object.set("apiVersion", resource.api_version());
-    object.set("kind", resource.kind);
+    if (strategic) {
+      // Built-in kinds ignore a change of the type.
+      object.set("apiVersion", resource.api_version());
+      object.set("kind", resource.kind);
+    } else if (object["apiVersion"].as_string().empty()) {
+      // The original then reads the text into its internal struct, where no member fits.
+      object = Value::object();
+    }
   }
-  auto decoded = model::decode(
-      resource, codec::JsonDocument{object, {}},
-      how == "Ignore" ? model::FieldValidation::ignore : model::FieldValidation::warn);
+  const auto validation =
+      how == "Ignore" ? model::FieldValidation::ignore : model::FieldValidation::warn;
+  auto decoded = model::decode(resource, codec::JsonDocument{object, {}}, validation);
+  if (decoded.ok() && decoded->warnings.size() > 1) {
+    // Several come in the order of the text that the patch results in, or by name where there is
+    // none.
+    if (strategic)
+      std::sort(decoded->warnings.begin(), decoded->warnings.end());
+    else
+      decoded = model::decode(resource, codec::JsonDocument{object, {}}, validation, quoted());
+  }
   if (!decoded.ok()) {
     // What a body's decoder says before the fault itself is not said of a patch.
     std::string problem = decoded.error().message;
@@ -346,13 +367,15 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
       problem.erase(0, at + head.size());
     return unfit_patch(*patched, quoted(), problem);
   }
+  if (request.patch_type == PatchType::json)
+    for (const std::string& field : codec::json_patch_duplicates(*request.body))
+      strict.push_back("duplicate field " + quote(field));
   for (std::string& text : decoded->warnings) strict.push_back(std::move(text));
   if (how == "Strict" && !strict.empty())
     return unfit_patch(*patched, quoted(), "strict decoding error: " + join(strict, ", "));
   if (how != "Ignore")
     for (std::string& text : strict) call.warn(std::move(text));
-  model::apply_defaults(resource, decoded->object);
-  complete_decoded(resource, decoded->object);
+  complete_decoded(types, resource, decoded->object);
   return std::move(decoded->object);
 }
 
