@@ -10,6 +10,7 @@
 
 #include "app/instance.h"
 #include "app/kubeconfig.h"
+#include "app/left_behind.h"
 #include "app/status.h"
 #include "app/version.h"
 #include "base/text.h"
@@ -136,7 +137,10 @@ int command_down(const CommonOptions& options) {
   auto instance = find_instance(options.name);
   if (!instance.ok()) return fail(instance.error().message);
   if (!running_pid(*instance)) {
-    std::printf("engine %s does not run\n", instance->name.c_str());
+    const auto ended = end_left_behind(*instance);
+    if (!ended.ok()) return fail(ended.error().message);
+    std::printf("engine %s does not run%s\n", instance->name.c_str(),
+                *ended ? "; what it had left running has ended" : "");
     return 0;
   }
   if (auto stopped = stop_engine(*instance, Duration::seconds(60)); !stopped.ok())
@@ -149,8 +153,12 @@ int command_down(const CommonOptions& options) {
 int command_delete(const CommonOptions& options, bool force) {
   auto instance = find_instance(options.name);
   if (!instance.ok()) return fail(instance.error().message);
-  if (auto stopped = stop_engine(*instance, Duration::seconds(60)); !stopped.ok() && !force)
-    return fail(stopped.error().message);
+  auto stopped = stop_engine(*instance, Duration::seconds(60));
+  if (!stopped.ok() && force) stopped = kill_engine(*instance);
+  if (!stopped.ok()) return fail(stopped.error().message);
+  // Without its records nobody would find what a killed engine left running.
+  if (const auto ended = end_left_behind(*instance); !ended.ok() && !force)
+    return fail(ended.error().message + "; --force removes the state all the same");
   if (!std::filesystem::exists(instance->directory)) {
     std::printf("engine %s has no state\n", instance->name.c_str());
   } else {

@@ -94,7 +94,13 @@ Result<InstanceLock> InstanceLock::acquire(const Instance& instance) {
   chmod(instance.directory.c_str(), 0700);
   const int fd = open(instance.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return system_error(instance.lock());
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  // Who looks whether an engine runs holds the lock for an instant (running_pid).
+  bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  for (int again = 0; !locked && again < 50; ++again) {
+    pause_briefly();
+    locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!locked) {
     close(fd);
     return Error{.reason = Reason::conflict,
                  .message = "an engine already runs in " + instance.directory + " (process " +
@@ -159,10 +165,12 @@ Result<int> start_engine(const Instance& instance, const std::vector<std::string
                           instance.log() + " ends with:\n" + tail_of(instance.log(), 10)};
 }
 
-Result<void> stop_engine(const Instance& instance, Duration limit) {
+namespace {
+
+Result<void> end_engine(const Instance& instance, int signal, Duration limit) {
   const auto pid = running_pid(instance);
   if (!pid) return {};
-  if (kill(*pid, SIGTERM) != 0 && errno != ESRCH)
+  if (kill(*pid, signal) != 0 && errno != ESRCH)
     return system_error("kill " + std::to_string(*pid));
   const std::int64_t rounds = limit.count_milliseconds() / 2;
   for (std::int64_t i = 0; i < rounds; ++i) {
@@ -172,6 +180,16 @@ Result<void> stop_engine(const Instance& instance, Duration limit) {
   return Error{
       .reason = Reason::timeout,
       .message = "process " + std::to_string(*pid) + " is still running after " + to_text(limit)};
+}
+
+}  // namespace
+
+Result<void> stop_engine(const Instance& instance, Duration limit) {
+  return end_engine(instance, SIGTERM, limit);
+}
+
+Result<void> kill_engine(const Instance& instance) {
+  return end_engine(instance, SIGKILL, Duration::seconds(10));
 }
 
 void announce_ready() {

@@ -52,6 +52,8 @@ Result<int> start_engine(const Instance& instance, const std::vector<std::string
                          Duration limit);
 // SIGTERM, then waits until it is gone. Error: timeout.
 Result<void> stop_engine(const Instance& instance, Duration limit);
+// SIGKILL, then waits until it is gone: for an engine that does not stop. Error: timeout.
+Result<void> kill_engine(const Instance& instance);
 
 // What serve calls once it is ready, so that start_engine returns at once (a descriptor named in
 // KEELSON_READY_FD).

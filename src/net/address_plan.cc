@@ -183,6 +183,20 @@ Result<AddressPlan> claim_addresses(host::Links& links, host::Files& files,
   return plan;
 }
 
+AddressPlan claimed_addresses(host::Links& links, host::Files& files,
+                              const std::string& directory) {
+  AddressPlan plan;
+  const auto there = find_bridge(links, "keelson " + directory);
+  if (!there.ok() || there->empty()) return plan;
+  plan.bridge = *there;
+  plan.adopted = true;
+  const auto kept = read_state(files, directory + "/network.json");
+  if (!kept.ok()) return plan;
+  plan.pods = parse_prefix((*kept)["pods"].as_string()).value_or(plan.pods);
+  plan.services = parse_prefix((*kept)["services"].as_string()).value_or(plan.services);
+  return plan;
+}
+
 void release_addresses(host::Links& links, const AddressPlan& plan) {
   if (plan.live()) (void)links.remove_link(plan.bridge);
 }

@@ -48,6 +48,9 @@ struct AddressPlanOptions {
 // an unreadable state file; missing privileges are losses.
 Result<AddressPlan> claim_addresses(host::Links& links, host::Files& files,
                                     const AddressPlanOptions& options);
+// What an earlier engine of this data directory has claimed and nobody gave back; not live() where
+// there is nothing. Makes and changes nothing.
+AddressPlan claimed_addresses(host::Links& links, host::Files& files, const std::string& directory);
 // Gives the bridge back (the pods have ended). What is in the data directory stays.
 void release_addresses(host::Links& links, const AddressPlan& plan);
 

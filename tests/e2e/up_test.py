@@ -65,6 +65,41 @@ class Up(unittest.TestCase):
             self.assertLessEqual(set(made), there, 'an acknowledged object is missing')
             self.assertEqual(containers(engine), before, 'a container was restarted')
 
+    def test_down_and_delete_end_what_a_killed_engine_left(self):
+        engine = e2e.Engine('left')
+        ingress = ('---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n'
+                   '  defaultBackend: {service: {name: web, port: {number: 80}}}\n')
+        manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB + ingress)
+        place = engine.home / 'left'
+
+        def left():
+            """Processes, links, packet rules and namespaces that are this engine's."""
+            found = [c for c in pathlib.Path('/proc').glob('[0-9]*/cmdline') if str(place) in read(c)]
+            bridges = [b for b in pathlib.Path('/sys/class/net').glob('kls*/ifalias') if str(place) in read(b)]
+            named = {b.parent.name for b in bridges}
+            if os.geteuid() == 0:
+                tables = subprocess.run(['nft', 'list', 'tables'], capture_output=True, text=True).stdout
+                found += [t for t in tables.split() if t in names]
+                found += [n for n in os.listdir('/run/netns') if n.split('-')[0] in names]
+            names.update(named)
+            return [str(f) for f in [*found, *bridges, *pathlib.Path('/sys/fs/cgroup').glob('*/keelson/left')]]
+
+        def read(path):
+            try: return path.read_bytes().decode(errors='replace').replace('\0', ' ')
+            except OSError: return ''
+        names = set()
+        for way in ('down', 'delete'):
+            engine.up(manifest)
+            left()
+            os.kill(engine.pid(), signal.SIGKILL)
+            wait_for('the lock is free', 10, lambda: 'does not run' in engine.keelson('status', '--name', 'left', check=False).stderr)
+            self.assertTrue(left(), 'nothing outlives the engine')
+            said = engine.keelson(way, '--name', 'left').stdout
+            if way == 'down':
+                self.assertIn('what it had left running has ended', said)
+                self.assertNotIn('left running', engine.keelson('down', '--name', 'left').stdout)
+            wait_for(f'{way} leaves nothing', 10, lambda: not left() or None)
+
     def test_engines_side_by_side(self):
         one, two = e2e.Engine('one'), e2e.Engine('two')
         for engine in (one, two): engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))

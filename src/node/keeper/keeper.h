@@ -23,8 +23,7 @@ namespace keelson::node {
 
 inline constexpr int kKeeperVersion = 1;
 
-// keeper --socket PATH [--log PATH]. Returns the exit code; runs until it is told to end or its
-// directory disappears.
+// keeper --socket PATH [--log PATH]. Returns the exit code; runs until it is told to end.
 int keeper_main(int argc, char** argv);
 
 }  // namespace keelson::node

@@ -18,6 +18,31 @@ std::string os_name() {
   return "Linux";
 }
 
+LinuxDriverOptions driver_options(const LiveNodesOptions& options) {
+  LinuxDriverOptions wanted;
+  wanted.root = options.directory;
+  wanted.name = options.name;
+  if (!options.hidden_directory.empty()) wanted.hidden.push_back(options.hidden_directory);
+  return wanted;
+}
+
+// network: null for loopback only, which own_network then holds.
+std::unique_ptr<CrunDriver> make_driver(host::Loop& loop, host::Sockets& sockets,
+                                        host::Processes& processes, cluster::PodNetwork* network,
+                                        LinuxDriverOptions options,
+                                        std::unique_ptr<cluster::PodNetwork>& own_network) {
+  if (!CrunDriver::why_not().empty()) {
+    own_network = std::make_unique<NoNetwork>();
+    return std::make_unique<ProcessDriver>(loop, sockets, processes, *own_network,
+                                           std::move(options));
+  }
+  if (network == nullptr) {
+    own_network = std::make_unique<LoopbackNetwork>();
+    network = own_network.get();
+  }
+  return std::make_unique<CrunDriver>(loop, sockets, processes, *network, std::move(options));
+}
+
 }  // namespace
 
 Value machine_capacity() {
@@ -51,23 +76,10 @@ LiveNodes::LiveNodes(host::Loop& loop, host::Sockets& sockets, host::Processes& 
                      LiveNodesOptions options)
     : cluster_(cluster), lost_(CrunDriver::why_not()) {
   (void)make_directory(options.directory + "/images", 0755);
-  LinuxDriverOptions wanted;
-  wanted.root = options.directory;
-  wanted.name = options.name;
-  if (!options.hidden_directory.empty()) wanted.hidden.push_back(options.hidden_directory);
+  LinuxDriverOptions wanted = driver_options(options);
   wanted.cpu_scale = [this] { return scale().cpu; };
   wanted.memory_scale = [this] { return scale().memory; };
-  if (!lost_.empty()) {
-    own_network_ = std::make_unique<NoNetwork>();
-    driver_ =
-        std::make_unique<ProcessDriver>(loop, sockets, processes, *own_network_, std::move(wanted));
-  } else {
-    if (network == nullptr) {
-      own_network_ = std::make_unique<LoopbackNetwork>();
-      network = own_network_.get();
-    }
-    driver_ = std::make_unique<CrunDriver>(loop, sockets, processes, *network, std::move(wanted));
-  }
+  driver_ = make_driver(loop, sockets, processes, network, std::move(wanted), own_network_);
   images_ =
       std::make_unique<ImageStore>(cluster, processes,
                                    ImageStore::Options{.directory = options.directory + "/images",
@@ -88,6 +100,24 @@ void LiveNodes::start(std::function<void(Result<void>)> done) {
 
 void LiveNodes::stop(std::function<void()> done) {
   host_->stop_everything([this, done = std::move(done)] { driver_->end_keeper(done); });
+}
+
+LeftBehind::LeftBehind(host::Loop& loop, host::Sockets& sockets, host::Processes& processes,
+                       cluster::PodNetwork* network, LiveNodesOptions options)
+    : driver_(
+          make_driver(loop, sockets, processes, network, driver_options(options), own_network_)) {}
+
+void LeftBehind::end(std::function<void(Result<std::size_t>)> done) {
+  driver_->recover([this, done = std::move(done)](Result<std::vector<RecoveredPod>> found) {
+    if (!found.ok()) return done(found.error());
+    const std::size_t count = found->size();
+    auto left = std::make_shared<std::size_t>(count + 1);
+    const auto one_done = [this, left, count, done] {
+      if (--*left == 0) driver_->end_keeper([done, count] { done(count); });
+    };
+    for (const RecoveredPod& pod : *found) driver_->tear_down(pod.pod, pod.sandbox, one_done);
+    one_done();
+  });
 }
 
 Scale LiveNodes::scale() const {

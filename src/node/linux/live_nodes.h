@@ -58,6 +58,20 @@ class LiveNodes {
   std::unique_ptr<NodePodStreams> streams_;
 };
 
+// Ends the containers that an engine left running when it was killed, and their keeper, by the
+// records on disk alone: no store is read, no object is written. done: how many pods there were.
+// Everything given outlives the call; `options` as the engine's own.
+class LeftBehind {
+ public:
+  LeftBehind(host::Loop& loop, host::Sockets& sockets, host::Processes& processes,
+             cluster::PodNetwork* network, LiveNodesOptions options);
+  void end(std::function<void(Result<std::size_t>)> done);
+
+ private:
+  std::unique_ptr<cluster::PodNetwork> own_network_;
+  std::unique_ptr<CrunDriver> driver_;
+};
+
 // What this machine offers a node: all of it, the engine itself is small.
 Value machine_capacity();
 // status.nodeInfo of this machine.
