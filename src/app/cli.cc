@@ -108,6 +108,24 @@ int run_command_line(int argc, char** argv) {
   add_common(command, kubeconfig);
   command->callback([&] { code = command_kubeconfig(kubeconfig); });
 
+  ImageOptions image;
+  auto* images =
+      program.add_subcommand("image", "Load, list and remove images of the engine's store");
+  images->require_subcommand(1);
+  command = images->add_subcommand("load", "Load what docker save or skopeo wrote");
+  command->add_option("FILES", image.names, "Archives (tar, docker or OCI) or OCI directories")
+      ->required();
+  add_common(command, image.common);
+  command->add_option("--as", image.as, "Name of the image, instead of the archive's");
+  command->callback([&] { code = command_image_load(image); });
+  command = images->add_subcommand("list", "List the images of the store");
+  add_common(command, image.common, true);
+  command->callback([&] { code = command_image_list(image); });
+  command = images->add_subcommand("remove", "Remove images that no container uses");
+  command->add_option("IMAGES", image.names, "Their names")->required();
+  add_common(command, image.common);
+  command->callback([&] { code = command_image_remove(image); });
+
   LoadOptions load;
   command = program.add_subcommand(
       "load", "Send HTTP requests at a fixed rate and show latency percentiles");

@@ -40,6 +40,12 @@ struct LogsOptions {
   int tail = -1;
 };
 
+struct ImageOptions {
+  CommonOptions common;
+  std::vector<std::string> names;  // files to load, or images to remove
+  std::string as = {};             // the name to load under, instead of the archive's
+};
+
 struct SimulateOptions {
   std::string scenario;
   unsigned long seed = 0;
@@ -65,6 +71,9 @@ int command_delete(const CommonOptions& options, bool force);
 int command_logs(const LogsOptions& options);
 int command_kubeconfig(const CommonOptions& options);
 int command_load(const LoadOptions& options);
+int command_image_load(const ImageOptions& options);
+int command_image_list(const ImageOptions& options);
+int command_image_remove(const ImageOptions& options);
 int command_version(const CommonOptions& options);
 int command_simulate(const SimulateOptions& options);
 int command_test_golden(const GoldenOptions& options);

@@ -161,6 +161,34 @@ class Up(unittest.TestCase):
         finally:
             subprocess.run([*as_nobody, 'delete', '--name', 'lost'], env=engine.env, capture_output=True)
 
+    def test_images_from_files(self):
+        if os.geteuid() != 0 or not (shutil.which('umoci') and shutil.which('skopeo')): self.skipTest('needs umoci, skopeo')
+        engine = e2e.Engine('image')
+        helper = next(p for p in (pathlib.Path(e2e.BINARY).parent / 'keelson_helper',) if p.exists())
+        script = ('set -e; umoci init --layout l; umoci new --image l:v1; umoci unpack --image l:v1 b; '
+                  f'mkdir b/rootfs/bin; cp {helper} b/rootfs/bin/app; umoci repack --image l:v1 b; '
+                  'umoci config --image l:v1 --config.entrypoint /bin/app; rm -rf b; '
+                  'skopeo copy -q oci:l:v1 docker-archive:docker.tar:shop/web:1; gzip docker.tar; '
+                  'skopeo copy -q oci:l:v1 oci-archive:oci.tar:latest')
+        subprocess.run(['sh', '-c', script], cwd=engine.home, check=True, capture_output=True)
+        image = lambda *words, **more: engine.keelson('image', *words, '--name', 'image', **more)
+        listed = lambda: {i['name']: i['used'] for i in json.loads(image('list', '-o', 'json').stdout)}
+        image('load', str(engine.home / 'docker.tar.gz'))                    # before the engine ever ran
+        unnamed = image('load', str(engine.home / 'oci.tar'), check=False)
+        self.assertIn('--as NAME', unnamed.stderr)
+        image('load', str(engine.home / 'oci.tar'), '--as', 'shop/other')
+        none = image('load', str(engine.manifest('a: 1')), check=False)
+        self.assertRegex(none.stderr, r'manifest.yaml: no archive of images')
+        self.assertEqual(listed(), {'docker.io/shop/web:1': False, 'docker.io/shop/other:latest': False})
+        engine.up(engine.manifest('apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, '
+                                  'image: "shop/web:1", args: [stand-in, --model, "{}", --port, "80"]}]}\n'))
+        self.assertTrue(listed()['docker.io/shop/web:1'])
+        self.assertIn('in use', image('remove', 'shop/web:1', check=False).stderr)
+        image('remove', 'shop/other')
+        engine.keelson('down', '--name', 'image')
+        image('remove', 'shop/web:1')
+        self.assertEqual(list((engine.home / 'image/node/images').iterdir()), [])
+
     def test_what_cannot_run_is_told(self):
         engine = e2e.Engine('cannot')
         pod = engine.manifest(e2e.PLATFORM + '---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n'

@@ -11,6 +11,7 @@
 #include "codec/json.h"
 #include "host/linux/linux_host.h"
 #include "node/linux/crun_driver.h"
+#include "node/linux/disk.h"
 #include "node/linux/image_store.h"
 #include "node/linux/process_driver.h"
 #include "node/loopback_network.h"
@@ -66,7 +67,8 @@ class CrunPods : public testing::Test {
     driver_ = make_driver(options);
     images_ = std::make_unique<ImageStore>(
         *cluster_, *processes_,
-        ImageStore::Options{.directory = root_ + "/images", .from_registries = false});
+        ImageStore::Options{
+            .directory = root_ + "/images", .pods = root_ + "/pods", .from_registries = false});
     host_ = std::make_unique<NodeHost>(*cluster_, *driver_, *images_, NodeHost::Options{});
     bool started = false;
     host_->start([&](Result<void> result) {
@@ -481,12 +483,12 @@ TEST_F(CrunPods, ImagesComeFromArchives) {
   });
   ASSERT_TRUE(wait([&] { return done; }));
   std::string image_id;
-  images_->load("oci:" + root_ + "/l:v1", "app:1", [&](Result<std::string> result) {
+  images_->library().load("oci:" + root_ + "/l:v1", "app:1", [&](Result<std::string> result) {
     ASSERT_TRUE(result.ok()) << result.error().message;
     image_id = *result;
   });
   ASSERT_TRUE(wait([&] { return !image_id.empty(); }));
-  ASSERT_EQ(images_->list().size(), 1u);
+  ASSERT_EQ(images_->library().list().size(), 1u);
   create(R"({"terminationGracePeriodSeconds": 5, "containers": [{"name": "c", "image": "app:1",
     "args": ["stand-in", "--model", "{}", "--port", "80"], "ports": [{"containerPort": 80}],
     "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 1}}]})");
@@ -497,6 +499,27 @@ TEST_F(CrunPods, ImagesComeFromArchives) {
   EXPECT_EQ(container()["user"]["linux"]["uid"].as_int(), 1234);
   EXPECT_EQ(container()["user"]["linux"]["gid"].as_int(), 99);
   EXPECT_TRUE(host_->stand_ins().empty());
+
+  // What a container stands on is not removed, and a newer image of the name does not pull it away.
+  ImageLibrary& library = images_->library();
+  EXPECT_TRUE(library.list()[0].used);
+  EXPECT_GT(library.list()[0].bytes, 10'000);
+  EXPECT_EQ(library.remove("app:1").error().reason, Reason::conflict);
+  const auto entries = [&] { return names_in(root_ + "/images").size(); };
+  std::string newer;
+  processes_->run({.argv = {"umoci", "config", "--image", root_ + "/l:v1", "--config.env", "A=b"}},
+                  "", [&](Result<host::Processes::Output>) {
+                    library.load("oci:" + root_ + "/l:v1", "app:1",
+                                 [&](Result<std::string> result) { newer = result.value(); });
+                  });
+  ASSERT_TRUE(wait([&] { return !newer.empty(); }));
+  EXPECT_NE(newer, image_id);
+  EXPECT_EQ(entries(), 2u);
+  EXPECT_FALSE(library.list()[0].used);
+  EXPECT_TRUE(library.remove("app:1").ok());
+  EXPECT_EQ(library.list().size(), 0u);
+  EXPECT_EQ(entries(), 1u);
+  EXPECT_EQ(library.remove("app:1").error().reason, Reason::not_found);
 }
 
 // A network whose namespaces come from outside, as the bridge's do.

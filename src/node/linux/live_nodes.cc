@@ -83,6 +83,7 @@ LiveNodes::LiveNodes(host::Loop& loop, host::Sockets& sockets, host::Processes& 
   images_ =
       std::make_unique<ImageStore>(cluster, processes,
                                    ImageStore::Options{.directory = options.directory + "/images",
+                                                       .pods = options.directory + "/pods",
                                                        .from_registries = options.from_registries});
   NodeHost::Options host;
   host.host_address = options.host_address;
