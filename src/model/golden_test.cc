@@ -261,6 +261,7 @@ class Player {
     TRY(Decoded decoded, decode(resource, document, validation, source));
     Value object = decoded.object;
     apply_defaults(resource, object);
+    take_internal_form(resource, object);
     if (resource.namespaced && is_unset_text(object["metadata"]["namespace"]))
       object.edit("metadata").set("namespace", target.ns);
     if (name_of(object).empty() && !target.name.empty())
@@ -301,6 +302,7 @@ class Player {
       const auto storage = table_.storage(resource.stored_as);
       return errors.to_error(storage->group, storage->kind, name_of(object));
     }
+    forget_empty_lists(resource, object);
     object.edit("metadata").set("resourceVersion", "1");
     return object;
   }

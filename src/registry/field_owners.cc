@@ -45,7 +45,10 @@ codec::Ownership ownership_of(const model::TypeTable& types, const model::Resour
   out.subresource = writer.subresource;
   out.type = resource.type;
   out.reset = reset_fields(strategy, writer.subresource);
-  const std::vector<model::ResourcePointer> versions = types.versions(resource.name());
+  // Each API group knows its own types alone: who writes an event through the one group takes over
+  // what was written through the other.
+  std::vector<model::ResourcePointer> versions = types.versions(resource.name());
+  std::erase_if(versions, [&](const auto& one) { return one->group != resource.group; });
   if (versions.size() < 2) return out;
   const auto find = [versions](std::string_view api_version) -> const model::Resource* {
     for (const model::ResourcePointer& one : versions)
