@@ -108,7 +108,8 @@ bool take_form(const Clause& clause, Wire wire, Target target, registry::Form& f
   if (as == "Table" && wire != Wire::protobuf) {
     form.kind = registry::Form::Kind::table;
   } else if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") {
-    form.kind = registry::Form::Kind::partial;
+    const bool list = target == Target::watch && as == "PartialObjectMetadataList";
+    form.kind = list ? registry::Form::Kind::partial_list : registry::Form::Kind::partial;
   } else {
     return false;
   }

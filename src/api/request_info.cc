@@ -156,7 +156,8 @@ Result<RequestInfo> request_info_of(std::string_view method, std::string decoded
     info.namespace_ = parts[at + 1];
     const bool own_subresource =
         parts.size() - at > 2 && (parts[at + 2] == "status" || parts[at + 2] == "finalize");
-    if (parts.size() - at > 2 && !own_subresource) at += 2;
+    info.below_namespace = parts.size() - at > 2 && !own_subresource;
+    if (info.below_namespace) at += 2;
   }
   info.parts.assign(parts.begin() + static_cast<std::ptrdiff_t>(at), parts.end());
   take_parts(info, query);

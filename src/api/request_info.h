@@ -42,6 +42,7 @@ struct RequestInfo {
   std::string verb;
   std::vector<std::string> parts;  // from the resource on
   bool old_watch = false;          // the deprecated /watch/ form of the path
+  bool below_namespace = false;    // the parts begin behind /namespaces/NAME/
   std::string field_selector, label_selector;
 };
 

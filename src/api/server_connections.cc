@@ -45,7 +45,7 @@ Result<std::string> choose_container(const Value& pod, std::string_view wanted) 
   return registry::bad_request(text);
 }
 
-Result<cluster::LogOptions> log_options(const Query& query) {
+Result<cluster::LogOptions> log_options(const Query& query, const std::string& pod) {
   cluster::LogOptions options;
   options.follow = query.get_bool("follow");
   options.previous = query.get_bool("previous");
@@ -72,8 +72,8 @@ Result<cluster::LogOptions> log_options(const Query& query) {
   const std::string_view since_time = query.get("sinceTime");
   if (since && !since_time.empty())
     causes.push_back(registry::cause_forbidden(
-        "sinceSeconds", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
-  if (!causes.empty()) return registry::invalid({"", "PodLogOptions"}, "", std::move(causes));
+        "[]", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+  if (!causes.empty()) return registry::invalid({"", "PodLogOptions"}, pod, std::move(causes));
   if (since) options.since = Instant();
   if (!since_time.empty()) {
     options.since = parse_rfc3339(since_time);
@@ -402,7 +402,7 @@ void Server::State::serve_connection(const ExchangePtr& exchange, const model::R
                               object["spec"]["nodeName"].str()};
   cluster::LogOptions options;
   if (log) {
-    auto parsed = log_options(exchange->query);
+    auto parsed = log_options(exchange->query, info.name);
     if (!parsed.ok()) return exchange->fail(parsed.error());
     options = std::move(parsed).value();
   }
@@ -412,8 +412,8 @@ void Server::State::serve_connection(const ExchangePtr& exchange, const model::R
     where.container = std::move(container).value();
   }
   if (where.node.empty()) {
-    // A pod that is nowhere has an empty log, as in the original.
-    if (log) return exchange->answer({200, {{"content-type", "text/plain"}}, ""});
+    // A pod that is nowhere has no log, as in the original.
+    if (log) return exchange->answer({204, {}, ""});
     return exchange->fail(
         registry::bad_request("pod " + info.name + " does not have a host assigned"));
   }

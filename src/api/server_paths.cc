@@ -190,7 +190,8 @@ void Server::State::serve_discovery(const ExchangePtr& exchange) {
   }
   const bool core = path[0] == "api";
   const DiscoveredGroup* group = find_group(current_documents(), core ? "" : path[1]);
-  if (group == nullptr) return exchange->answer(plain_text(404, "404 page not found\n"));
+  if (group == nullptr || (!core && path[1].empty()))
+    return exchange->answer(plain_text(404, "404 page not found\n"));
   const std::size_t version_at = core ? 1 : 2;
   const auto negotiated = negotiate(accept, Target::document);
   if (path.size() == version_at) {

@@ -54,6 +54,7 @@ Result<registry::Options> options_of(const Exchange& exchange, bool deletes) {
   if (deletes && exchange.request.body.empty()) {
     TRY(options.grace_seconds, int_parameter(query, "gracePeriodSeconds"));
     options.propagation = query.get("propagationPolicy");
+    options.propagation_given = query.has("propagationPolicy");
     options.orphan_dependents = bool_parameter(query, "orphanDependents");
   }
   options.label_selector = query.get("labelSelector");
@@ -66,6 +67,7 @@ Result<registry::Options> options_of(const Exchange& exchange, bool deletes) {
   options.allow_bookmarks = query.get_bool("allowWatchBookmarks");
   options.send_initial_events = bool_parameter(query, "sendInitialEvents");
   TRY(options.timeout_seconds, int_parameter(query, "timeoutSeconds"));
+  options.watch_path = exchange.info.old_watch && !query.get_bool("watch");
   return options;
 }
 
@@ -148,8 +150,7 @@ bool fits_scope(const RequestInfo& info, const model::Resource& resource) {
                   [](const std::string& part) { return part.empty(); }))
     return false;
   if (resource.namespaced) return !info.namespace_.empty() || info.parts.size() < 2;
-  return info.namespace_.empty() || (resource.plural == "namespaces" && resource.group.empty() &&
-                                     info.parts[0] == "namespaces");
+  return info.namespace_.empty() || !info.below_namespace;
 }
 
 bool is_connection(const model::Resource& resource, const std::string& subresource) {
@@ -211,9 +212,6 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
       }
     } else {
       request.body = codec::parse_json_document(exchange.request.body);
-      if (!request.body.ok() && *type == registry::PatchType::merge)
-        request.body =
-            registry::bad_request("error decoding patch: " + request.body.error().message);
       request.body_text = exchange.request.body;
     }
     return request;
@@ -245,6 +243,8 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
 
 void Server::State::serve_resource(const ExchangePtr& exchange) {
   const RequestInfo& info = exchange->info;
+  if (info.path.starts_with("//")) return exchange->answer(plain_text(404, "404 page not found\n"));
+  if (info.verb == "proxy") return exchange->fail(not_found_path());
   for (const ComputedGroup& group : computed)
     if (group.group == info.group && group.version == info.version)
       for (const ComputedResource& resource : group.resources)

@@ -121,15 +121,20 @@ void merge_affinity_keys(Value& spec, const Value& labels) {
       merge_label_keys(spec.edit("topologySpreadConstraints").edit(i), labels);
 }
 
+}  // namespace
+
+std::string_view quality_of(const Value& pod_spec) {
+  bool best_effort = true;
+  const bool guaranteed = guaranteed_quality(pod_spec, best_effort);
+  return best_effort ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+namespace {
+
 void prepare_pod(Value& pod, Instant now) {
   const Value labels = pod["metadata"]["labels"];
   merge_affinity_keys(pod.edit("spec"), labels);
-  bool best_effort = true;
-  const bool guaranteed = guaranteed_quality(pod["spec"], best_effort);
-  Value status = Value::object({{"phase", "Pending"},
-                                {"qosClass", best_effort  ? "BestEffort"
-                                             : guaranteed ? "Guaranteed"
-                                                          : "Burstable"}});
+  Value status = Value::object({{"phase", "Pending"}, {"qosClass", quality_of(pod["spec"])}});
   if (!pod["spec"]["schedulingGates"].empty())
     status.set("conditions",
                Value::array({Value::object({{"type", "PodScheduled"},

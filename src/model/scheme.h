@@ -67,12 +67,18 @@ FieldErrors validate_update(const Resource& resource, const codec::Value& object
 // Through /status: other rules for some kinds.
 FieldErrors validate_status_update(const Resource& resource, const codec::Value& object,
                                    const codec::Value& old);
+// Through another subresource that writes a part of its object: approval, ephemeralcontainers,
+// finalize, resize. Kinds and subresources without such rules have no errors.
+FieldErrors validate_part_update(const Resource& resource, std::string_view subresource,
+                                 const codec::Value& object, const codec::Value& old);
 
 // What the original's strategies do before validation. On creation status is dropped, generation
 // set, and what the kind derives from itself filled in (a Job's selector: uid must be set). On
 // update status and the system's metadata are kept from the old object, and a change of spec raises
 // the generation; through /status everything but status is kept.
 void prepare_create(const Resource& resource, codec::Value& object, Instant now);
+// The class of service of a pod with this spec: "Guaranteed", "Burstable", "BestEffort".
+std::string_view quality_of(const codec::Value& pod_spec);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 

@@ -76,7 +76,8 @@ Result<void> check_options(const Call& call, std::string_view kind) {
                                      "orphanDependents and deletionPropagation cannot be both "
                                      "set"));
     const std::string_view policy = options.propagation;
-    if (!policy.empty() && policy != "Foreground" && policy != "Background" && policy != "Orphan")
+    if ((!policy.empty() || options.propagation_given) && policy != "Foreground" &&
+        policy != "Background" && policy != "Orphan")
       causes.push_back(cause_not_supported("propagationPolicy", Value(policy),
                                            {"Foreground", "Background", "Orphan", "nil"}));
   }

@@ -13,6 +13,14 @@ using codec::FieldSet;
 
 // The fields of a write that the strategy takes from the old object.
 FieldSet reset_fields(const Strategy& strategy, std::string_view subresource) {
+  if (strategy.resource == "certificatesigningrequests.certificates.k8s.io") {
+    // A certificate request says nothing that it could change later.
+    FieldSet fields{field_path({"spec"})};
+    if (subresource.empty()) fields.insert(field_path({"status"}));
+    if (subresource == "status") fields.insert(field_path({"status", "conditions"}));
+    if (subresource == "approval") fields.insert(field_path({"status", "certificate"}));
+    return fields;
+  }
   if (subresource == "status") {
     FieldSet fields{field_path({"spec"})};
     switch (strategy.status_meta) {
@@ -25,12 +33,6 @@ FieldSet reset_fields(const Strategy& strategy, std::string_view subresource) {
       fields.insert(field_path({"metadata", "deletionTimestamp"}));
       fields.insert(field_path({"metadata", "ownerReferences"}));
     }
-    return fields;
-  }
-  // A certificate request says nothing that it could change later.
-  if (strategy.resource == "certificatesigningrequests.certificates.k8s.io") {
-    FieldSet fields{field_path({"spec"})};
-    if (subresource.empty()) fields.insert(field_path({"status"}));
     return fields;
   }
   if (strategy.has_status) return FieldSet{field_path({"status"})};

@@ -72,6 +72,8 @@ Result<ListPlan> plan_list(const Call& call, std::int64_t current) {
   if (!revision.ok()) return bad_request("invalid resource version: " + revision.error().message);
   if (*revision > current) return too_large(*revision, current);
   plan.limit = options.limit > 0 ? static_cast<std::size_t>(options.limit) : 0;
+  // The cache answers such a list, and answers it whole.
+  if (options.revision == "0") plan.limit = 0;
   if (!options.continue_token.empty()) {
     if (!options.revision.empty() && options.revision != "0")
       return bad_request("specifying resource version is not allowed when using continue");
@@ -80,7 +82,6 @@ Result<ListPlan> plan_list(const Call& call, std::int64_t current) {
     if (token.revision > 0) plan.range.at = {token.revision};
     return plan;
   }
-  if (options.revision == "0") plan.limit = 0;
   const bool exact = options.revision_match == "Exact" ||
                      (options.revision_match.empty() && *revision > 0 && plan.limit > 0);
   if (exact) plan.range.at = {*revision};

@@ -2,6 +2,7 @@
 // of Kubernetes; namespaces and custom resource definitions have an end of their own.
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "model/meta.h"
 #include "registry/admission/admission.h"
@@ -18,6 +19,7 @@ constexpr std::string_view kForeground = "foregroundDeletion";
 struct DeleteOptions {
   std::optional<std::int64_t> grace_seconds;
   std::string propagation;
+  bool propagation_given = false;
   std::optional<bool> orphan_dependents;
   std::string uid, revision;
   bool has_uid = false, has_revision = false;
@@ -25,7 +27,7 @@ struct DeleteOptions {
 };
 
 // A body, if there is one, counts alone; the query otherwise.
-Result<DeleteOptions> options_of(const Request& request) {
+Result<DeleteOptions> options_of(const model::TypeTable& types, const Request& request) {
   DeleteOptions out;
   const Options& query = request.options;
   if (!request.body.ok()) return request.body.error();
@@ -33,6 +35,7 @@ Result<DeleteOptions> options_of(const Request& request) {
   if (body.is_null()) {
     out.grace_seconds = query.grace_seconds;
     out.propagation = query.propagation;
+    out.propagation_given = query.propagation_given;
     out.orphan_dependents = query.orphan_dependents;
     out.uid = query.precondition_uid;
     out.revision = query.precondition_revision;
@@ -46,8 +49,22 @@ Result<DeleteOptions> options_of(const Request& request) {
                        quote(model::api_version_of(body)) +
                        " in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme"
                        "/register.go\"");
+  const codec::Type* type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions");
+  KEELSON_CHECK(type != nullptr);
+  Value plain = body;
+  plain.erase("apiVersion");
+  auto decoded =
+      model::decode(*type, "", "v1", "DeleteOptions", {plain, {}}, model::FieldValidation::ignore);
+  if (!decoded.ok()) {
+    // The original decodes these options by themselves and says no more than their decoder.
+    Error error = decoded.error();
+    if (const std::size_t at = error.message.find(": json: "); at != std::string::npos)
+      error.message.erase(0, at + 2);
+    return error;
+  }
   if (body.has("gracePeriodSeconds")) out.grace_seconds = body["gracePeriodSeconds"].as_int();
   out.propagation = body["propagationPolicy"].str();
+  out.propagation_given = body["propagationPolicy"].is_string();
   if (body["orphanDependents"].is_bool())
     out.orphan_dependents = body["orphanDependents"].as_bool();
   out.uid = body["preconditions"]["uid"].str();
@@ -56,6 +73,26 @@ Result<DeleteOptions> options_of(const Request& request) {
   out.has_revision = body["preconditions"].has("resourceVersion");
   for (const Value& one : body["dryRun"].elements()) out.dry_run.push_back(one.str());
   return out;
+}
+
+// The request as if its options had come with the query, so that both are checked alike.
+Request with_options(const Request& request, const DeleteOptions& options) {
+  Request merged = request;
+  merged.options.dry_run = options.dry_run;
+  merged.options.propagation = options.propagation;
+  merged.options.propagation_given = options.propagation_given;
+  merged.options.orphan_dependents = options.orphan_dependents;
+  return merged;
+}
+
+void warn_of_orphans(Call& call, const DeleteOptions& options) {
+  if (call.storage->name() != "jobs.batch" || options.propagation_given ||
+      !options.propagation.empty() || options.orphan_dependents)
+    return;
+  call.warn(
+      "child pods are preserved by default when jobs are deleted; set "
+      "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+      "this warning");
 }
 
 bool has_finalizer(const Value& object, std::string_view name) {
@@ -144,6 +181,18 @@ Result<void> check_preconditions(const Call& call, const Value& object,
                                  const DeleteOptions& options) {
   const GroupName kind = call.group_kind();
   const std::string uid(model::uid_of(object)), revision(model::revision_of(object));
+  if (call.storage->name() == "namespaces") {
+    const auto refuse = [&](const std::string& what, const std::string& wanted,
+                            const std::string& actual) {
+      return conflict(call.group_resource(), model::name_of(object),
+                      "Precondition failed: " + what + " in precondition: " + wanted + ", " + what +
+                          " in object meta: " + actual);
+    };
+    if (options.has_uid && options.uid != uid) return refuse("UID", options.uid, uid);
+    if (options.has_revision && options.revision != revision)
+      return refuse("ResourceVersion", options.revision, revision);
+    return {};
+  }
   if (options.has_uid && options.uid != uid)
     return conflict(kind, model::name_of(object),
                     "the UID in the precondition (" + options.uid +
@@ -243,27 +292,16 @@ class Removal {
   Result<Removed> remove_namespace(const store::EntryPtr& entry, Admission& admission) {
     Value object = entry->value();
     TRY_VOID(admission.validate());
-    const bool first = !model::is_deleting(object);
-    if (first) {
+    if (!model::is_deleting(object)) {
       mark_deleted(object, call_.now, 0);
       object.edit("metadata").erase("deletionGracePeriodSeconds");
       object.edit("status").set("phase", "Terminating");
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
       set_finalizers(object, finalizers);
-      TRY(Removed marked, kept(entry, std::move(object)));
-      if (!marked.object["spec"]["finalizers"].empty() ||
-          !marked.object["metadata"]["finalizers"].empty())
-        return marked;
-      object = marked.object;
+      return kept(entry, std::move(object));
     }
-    if (!object["spec"]["finalizers"].empty() || !object["metadata"]["finalizers"].empty()) {
-      if (!first && !object["spec"]["finalizers"].empty())
-        return conflict(call_.group_resource(), call_.request.name,
-                        "The system is ensuring all content is removed from this namespace.  "
-                        "Upon completion, this namespace will automatically be purged by the "
-                        "system.");
+    if (!object["spec"]["finalizers"].empty() || !object["metadata"]["finalizers"].empty())
       return Removed{std::move(object), false, true, state_.store.revision().number};
-    }
     TRY(const std::int64_t revision, state_.erase(call_, std::string(entry->key())));
     return Removed{std::move(object), true, true, revision};
   }
@@ -317,22 +355,13 @@ Value success_status(const Call& call, const Value& object) {
 }  // namespace
 
 Result<Response> Registry::State::remove(Call& call) {
-  TRY(DeleteOptions options, options_of(call.request));
-  // The options of a body are checked like those of the query.
-  Request merged = call.request;
-  merged.options.dry_run = options.dry_run;
-  merged.options.propagation = options.propagation;
-  merged.options.orphan_dependents = options.orphan_dependents;
+  TRY(DeleteOptions options, options_of(types, call.request));
+  const Request merged = with_options(call.request, options);
   Call checked{merged, call.resource, call.storage, call.strategy, call.subresource, call.now};
   TRY_VOID(check_options(checked, "DeleteOptions"));
+  warn_of_orphans(call, options);
   const store::EntryPtr entry = store.get(call.key());
   if (!entry) return not_found(call.group_resource(), call.request.name);
-  if (call.storage->name() == "jobs.batch" && options.propagation.empty() &&
-      !options.orphan_dependents)
-    call.warn(
-        "child pods are preserved by default when jobs are deleted; set "
-        "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
-        "this warning");
   const bool accepted = options.orphan_dependents && !*options.orphan_dependents;
   Removal removal(*this, checked, std::move(options));
   TRY(Removed removed, removal.remove(entry));
@@ -352,11 +381,9 @@ Result<Response> Registry::State::remove(Call& call) {
 }
 
 Result<Response> Registry::State::remove_collection(Call& call) {
-  TRY(DeleteOptions options, options_of(call.request));
-  Request merged = call.request;
-  merged.options.dry_run = options.dry_run;
-  merged.options.propagation = options.propagation;
-  merged.options.orphan_dependents = options.orphan_dependents;
+  TRY(DeleteOptions options, options_of(types, call.request));
+  warn_of_orphans(call, options);
+  const Request merged = with_options(call.request, options);
   Call checked{merged, call.resource, call.storage, call.strategy, call.subresource, call.now};
   TRY(Response response, list(call));
   TRY_VOID(check_options(checked, "DeleteOptions"));

@@ -54,6 +54,7 @@ struct Options {
   // Deletes.
   std::optional<std::int64_t> grace_seconds;
   std::string propagation;
+  bool propagation_given = false;  // as an empty text, which is refused
   std::optional<bool> orphan_dependents;
   std::string precondition_uid, precondition_revision;
   // Reads.
@@ -65,12 +66,14 @@ struct Options {
   bool allow_bookmarks = false;
   std::optional<bool> send_initial_events;
   std::optional<std::int64_t> timeout_seconds;
+  bool watch_path = false;  // by the deprecated /watch/ path: no bookmark ends its initial events
 };
 
 // In which form objects are answered: as themselves, as meta.k8s.io Table (kubectl get), or as
 // PartialObjectMetadata(List). The registry answers in that form; watch events too.
 struct Form {
-  enum class Kind : std::uint8_t { object, table, partial };
+  // partial_list is what no watch event can become: such a watch says nothing, as the original's.
+  enum class Kind : std::uint8_t { object, table, partial, partial_list };
   Kind kind = Kind::object;
   std::string version = "v1";               // of meta.k8s.io: "v1" or "v1beta1"
   std::string include_object = "Metadata";  // of a Table's rows: "None", "Metadata", "Object"

@@ -150,6 +150,9 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
       TRY(scale, patched_scale(state, call, live));
     }
     TRY_VOID(check_scale(call, scale));
+    const std::string_view uid = model::uid_of(scale);
+    if (!uid.empty() && uid != model::uid_of(live))
+      return uid_conflict(call, uid, model::uid_of(live));
     const std::string revision(model::revision_of(scale));
     object.edit("metadata").erase("resourceVersion");
     if (!revision.empty()) object.edit("metadata").set("resourceVersion", revision);

@@ -120,6 +120,8 @@ struct Registry::State {
 
 // metadata.namespace of the object agrees with the request's, or is set from it.
 Result<void> match_namespace(const Call& call, Value& object);
+// An update names another object than the one that is there.
+Error uid_conflict(const Call& call, std::string_view wanted, std::string_view actual);
 // Duplicate ownerReferences are dropped with a warning.
 void drop_duplicate_owners(Call& call, Value& object, bool after_admission);
 

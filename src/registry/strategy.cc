@@ -116,8 +116,8 @@ void keep_spec(Change& change) {
 
 // Times of certificate conditions; approvals and denials stay as they were.
 void stamp_conditions(Change& change) {
+  if (change.object["status"]["conditions"].is_null()) return;
   Value& conditions = change.object.edit("status").edit("conditions");
-  if (conditions.is_null()) return;
   for (std::size_t i = 0; i < conditions.size(); ++i) {
     Value& one = conditions.edit(i);
     if (one["lastUpdateTime"].is_null()) one.set("lastUpdateTime", to_rfc3339(change.now));
@@ -131,15 +131,22 @@ void stamp_conditions(Change& change) {
   }
 }
 
+// What was decided stays as it is; how many decisions there are is left to validation.
 void keep_decisions(Change& change) {
   keep_spec(change);
-  for (const Value& old : change.old["status"]["conditions"].elements()) {
-    const std::string_view type = old["type"].as_string();
-    if (type != "Approved" && type != "Denied") continue;
-    Value& conditions = change.object.edit("status").edit("conditions");
-    bool found = false;
-    for (const Value& one : conditions.elements()) found = found || one["type"] == old["type"];
-    if (!found) conditions.push_back(old);
+  const auto places = [](const Value& conditions, std::string_view type) {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < conditions.size(); ++i)
+      if (conditions[i]["type"].as_string() == type) found.push_back(i);
+    return found;
+  };
+  const Value before = change.old["status"]["conditions"];
+  for (const std::string_view type : {"Approved", "Denied"}) {
+    const auto old = places(before, type);
+    const auto now = places(change.object["status"]["conditions"], type);
+    if (old.size() != now.size()) continue;
+    for (std::size_t i = 0; i < old.size(); ++i)
+      change.object.edit("status").edit("conditions").edit(now[i]) = before[old[i]];
   }
   stamp_conditions(change);
 }

@@ -159,6 +159,7 @@ class StoreWatcher : public Watcher {
   }
 
   void enqueue(WatchEvent event) {
+    if (request_.form.kind == Form::Kind::partial_list) return;
     queue_.push_back(std::move(event));
     notify();
   }
@@ -197,7 +198,7 @@ Result<std::unique_ptr<Watcher>> Registry::State::watch(const Request& request) 
     for (const store::EntryPtr& entry :
          entries(call.storage->name(), call.storage->namespaced ? request.namespace_ : ""))
       watcher->add_initial(entry);
-    if (options.allow_bookmarks) watcher->end_initial(current);
+    if (options.allow_bookmarks && (asked || !options.watch_path)) watcher->end_initial(current);
     TRY_VOID(watcher->follow(current));
     return std::unique_ptr<Watcher>(std::move(watcher));
   }

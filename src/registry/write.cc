@@ -71,6 +71,8 @@ std::string storage_path(const Call& call) {
   return path + "/" + call.request.name;
 }
 
+}  // namespace
+
 Error uid_conflict(const Call& call, std::string_view wanted, std::string_view actual) {
   return conflict(call.group_resource(), call.request.name,
                   "StorageError: invalid object, Code: 4, Key: " + storage_path(call) +
@@ -78,6 +80,8 @@ Error uid_conflict(const Call& call, std::string_view wanted, std::string_view a
                       "precondition: " +
                       std::string(wanted) + ", UID in object meta: " + std::string(actual));
 }
+
+namespace {
 
 Result<void> check_name(const Call& call, const Value& object) {
   const std::string_view name = model::name_of(object);
@@ -262,12 +266,11 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   if (is_service) ServiceAddresses::drop_unused(stored, old);
   keep_system_fields(stored, old);
   model::apply_defaults(*call.storage, stored);
-  const bool by_status_rules = is_status || call.request.subresource == "approval";
-  const bool partial = call.subresource && !by_status_rules && call.request.subresource != "scale";
-  const model::FieldErrors errors = by_status_rules
-                                        ? model::validate_status_update(*call.resource, stored, old)
-                                    : partial ? model::FieldErrors()
-                                              : model::validate_update(*call.resource, stored, old);
+  const bool partial = call.subresource && !is_status && call.request.subresource != "scale";
+  const model::FieldErrors errors =
+      is_status ? model::validate_status_update(*call.resource, stored, old)
+      : partial ? model::validate_part_update(*call.resource, call.request.subresource, stored, old)
+                : model::validate_update(*call.resource, stored, old);
   if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
   for (std::string& text :
        model::warnings_on_update(*call.storage, call.request.subresource, stored, old))

@@ -92,7 +92,8 @@ std::string Normaliser::text(std::string_view original) {
   static const RE2 scheme(R"re(in scheme \\?"[^"\\]*\\?")re");
   static const RE2 node_port(R"((\b\d+:)3[0-2]\d{3}(/(?:TCP|UDP|SCTP)\b))");
   static const RE2 embedded(
-      R"re((resourceVersion\\*":\\*"|resourceVersion: "|in record \(|X509SHA256=)[0-9a-f]+)re");
+      R"re((resourceVersion\\*":\\*"|resourceVersion: "|X509SHA256=)[0-9a-f]+)re");
+  static const RE2 record(R"((in record \()[0-9a-f]+\))");
   static const RE2 address(R"((\b10\.96\.[1-9]\d{0,2}\.\d{1,3}\b))");
   static const RE2 version(R"re(\bresourceVersion: "\d+")re");
   static const RE2 volume(R"(\bkube-api-access-[a-z0-9]{5}\b)");
@@ -102,8 +103,10 @@ std::string Normaliser::text(std::string_view original) {
   if (!keep_times && contains(s, "T") && contains(s, ":")) RE2::GlobalReplace(&s, time, "<time>");
   if (contains(s, "in scheme")) RE2::GlobalReplace(&s, scheme, "in scheme <place>");
   if (contains(s, "/") && contains(s, ":3")) RE2::GlobalReplace(&s, node_port, "\\1<number>\\2");
-  if (contains(s, "resourceVersion") || contains(s, "in record (") || contains(s, "X509SHA256="))
+  if (contains(s, "resourceVersion") || contains(s, "X509SHA256="))
     RE2::GlobalReplace(&s, embedded, "\\1<versions>");
+  // Not an identifier, which stands in such brackets too.
+  if (contains(s, "in record (")) RE2::GlobalReplace(&s, record, "\\1<versions>)");
   if (contains(s, "10.96."))
     s = replace_each(s, address, [](std::string_view match, std::string_view rest) {
       return rest.substr(0, 1) == "/" ? std::string(match) : "<ip>";

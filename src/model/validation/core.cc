@@ -43,7 +43,7 @@ void check_config_map(const Value& object, FieldErrors& errors) {
     size += decoded_size(m.value);
   }
   if (size > kDataMax)
-    errors.add({FieldError::Type::too_long, "", {}, "may not be more than 1048576 bytes", {}});
+    errors.add({FieldError::Type::too_long, "[]", {}, "may not be more than 1048576 bytes", {}});
 }
 
 void update_config_map(const Value& object, const Value& old, FieldErrors& errors) {
@@ -113,16 +113,36 @@ void update_secret(const Value& object, const Value& old, FieldErrors& errors) {
   check_secret(object, errors);
 }
 
+void check_namespace_finalizer(const Path& path, std::string_view name, FieldErrors& errors) {
+  check_qualified_name(path, name, errors);
+  if (name.find('/') == std::string_view::npos &&
+      !is_one_of(name, {"kubernetes", "orphan", "foregroundDeletion"}))
+    errors.invalid(path, name,
+                   "name is neither a standard finalizer name nor is it fully qualified");
+}
+
 void check_namespace(const Value& object, FieldErrors& errors) {
   const Path path("spec.finalizers");
-  for (const Value& finalizer : object["spec"]["finalizers"].elements()) {
-    const std::string_view name = finalizer.as_string();
-    check_qualified_name(path, name, errors);
-    if (name.find('/') == std::string_view::npos &&
-        !is_one_of(name, {"kubernetes", "orphan", "foregroundDeletion"}))
-      errors.invalid(path, name,
-                     "name is neither a standard finalizer name nor is it fully qualified");
-  }
+  for (const Value& finalizer : object["spec"]["finalizers"].elements())
+    check_namespace_finalizer(path, finalizer.as_string(), errors);
+}
+
+// Deletion and phase go together.
+void status_namespace(const Value& object, const Value&, FieldErrors& errors) {
+  const Path path("status.Phase");
+  const Value& phase = object["status"]["phase"];
+  const bool deleting = !object["metadata"]["deletionTimestamp"].is_null();
+  if (deleting && phase.as_string() != "Terminating")
+    errors.invalid(path, phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
+  else if (!deleting && phase.as_string() != "Active")
+    errors.invalid(path, phase, "may only be 'Active' if `deletionTimestamp` is empty");
+}
+
+void finalize_namespace(std::string_view, const Value& object, const Value&, FieldErrors& errors) {
+  const Path path("spec.finalizers");
+  const Value& finalizers = object["spec"]["finalizers"];
+  for (std::size_t i = 0; i < finalizers.size(); ++i)
+    check_namespace_finalizer(path.index(i), finalizers[i].as_string(), errors);
 }
 
 void check_taints(const Path& path, const Value& taints, FieldErrors& errors) {
@@ -466,7 +486,9 @@ std::vector<KindRules> core_rules() {
       {.resource = "namespaces",
        .name = label_name,
        .create = check_namespace,
-       .recheck = Recheck::before},
+       .status = status_namespace,
+       .recheck = Recheck::before,
+       .part = finalize_namespace},
       {.resource = "nodes",
        .create = check_node,
        .update = update_node,

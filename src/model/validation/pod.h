@@ -12,6 +12,11 @@ using Volumes = std::map<std::string, const Value*, std::less<>>;  // by name, t
 using Names = std::set<std::string, std::less<>>;
 
 // `metadata` is the pod's, or null for a template.
+// Of a whole pod: annotations and spec, as creation and every update check them.
+void check_pod(const Value& pod, FieldErrors& errors);
+// Annotations of a pod that no update may change.
+void check_annotation_changes(const Value& now, const Value& before, FieldErrors& errors);
+
 Volumes check_volumes(const Path& path, const Value& volumes, const Value& metadata,
                       FieldErrors& errors);
 void check_pod_spec(const Path& path, const Value& spec, const Value& metadata,

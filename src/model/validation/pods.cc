@@ -32,6 +32,8 @@ void check_image_padding(const Value& spec, FieldErrors& errors) {
   }
 }
 
+}  // namespace
+
 void check_pod(const Value& pod, FieldErrors& errors) {
   const Value& spec = pod["spec"];
   check_pod_annotations(metadata_path().child("annotations"), pod["metadata"]["annotations"], spec,
@@ -54,6 +56,8 @@ void check_pod(const Value& pod, FieldErrors& errors) {
   check_image_padding(spec, errors);
 }
 
+namespace {
+
 void create_pod(const Value& pod, FieldErrors& errors) {
   check_pod(pod, errors);
   const Value& spec = pod["spec"];
@@ -64,6 +68,8 @@ void create_pod(const Value& pod, FieldErrors& errors) {
                      "cannot be set until all schedulingGates have been cleared");
   check_profile_annotations(spec_path(), pod["metadata"]["annotations"], spec, errors);
 }
+
+}  // namespace
 
 void check_annotation_changes(const Value& now, const Value& before, FieldErrors& errors) {
   const Path path = metadata_path().child("annotations");
@@ -82,6 +88,8 @@ void check_annotation_changes(const Value& now, const Value& before, FieldErrors
   for (const codec::Member& m : now.members())
     if (!before.has(m.key())) look(m.key(), "add");
 }
+
+namespace {
 
 // True if the lists differ in length, which ends the checks.
 bool check_container_updates(const char* list, const Value& now, const Value& before,
@@ -251,7 +259,11 @@ void check_template_object(const Value& object, FieldErrors& errors) {
 
 std::vector<KindRules> pod_rules() {
   return {
-      {.resource = "pods", .create = create_pod, .update = update_pod, .recheck = Recheck::none},
+      {.resource = "pods",
+       .create = create_pod,
+       .update = update_pod,
+       .recheck = Recheck::none,
+       .part = update_pod_part},
       {.resource = "podtemplates", .create = check_template_object},
   };
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/certificates.h"
 #include "model/go_diff.h"
 #include "model/go_print.h"
 #include "model/validation/rules.h"
@@ -175,16 +176,23 @@ Value conditions_of(const Value& object, std::string_view type) {
   return found;
 }
 
-void update_request_with(const Value& object, const Value& old, bool certificate,
-                         FieldErrors& errors) {
-  check_kind_metadata(object["metadata"], false, any_name, Path("metadata"), errors);
-  check_request(object, old, errors);
-  const Path status("status");
-  const Path conditions = status.child("conditions");
-  for (const char* type : {"Approved", "Denied", "Failed"})
-    if (conditions_of(object, type).size() < conditions_of(old, type).size())
-      errors.forbidden(conditions,
-                       std::string("updates may not remove a condition of type \"") + type + '"');
+// What one way of writing a request may change.
+struct RequestRights {
+  bool decisions = false, certificate = false;
+};
+
+// Only certificates, whole, and nothing but them.
+std::string certificate_problem(std::string_view text) {
+  if (text.empty()) return {};
+  const std::vector<PemBlock> blocks = pem_blocks(text);
+  for (const PemBlock& block : blocks)
+    if (block.type != "CERTIFICATE")
+      return "only CERTIFICATE PEM blocks are allowed, found " + quote(block.type);
+  return blocks.empty() ? "must contain at least one CERTIFICATE PEM block" : "";
+}
+
+void check_decisions(const Path& conditions, const Value& object, const Value& old,
+                     FieldErrors& errors) {
   for (const char* type : {"Approved", "Denied"}) {
     const Value now = conditions_of(object, type), before = conditions_of(old, type);
     if (now.size() > before.size())
@@ -196,22 +204,41 @@ void update_request_with(const Value& object, const Value& old, bool certificate
                                        json_diff(printed_internal_list(kCondition, before),
                                                  printed_internal_list(kCondition, now)));
   }
+}
+
+void update_request_with(const Value& object, const Value& old, RequestRights rights,
+                         FieldErrors& errors) {
+  check_kind_metadata(object["metadata"], false, any_name, Path("metadata"), errors);
+  check_request(object, old, errors);
+  const Path status("status");
+  const Path conditions = status.child("conditions"), certificate = status.child("certificate");
   const Value &now = object["status"]["certificate"], &before = old["status"]["certificate"];
-  if (!(now == before)) {
-    if (!certificate)
-      errors.forbidden(status.child("certificate"), "updates may not set certificate content");
-    else if (!before.is_null())
-      errors.forbidden(status.child("certificate"),
-                       "updates may not modify existing certificate content");
-  }
+  // What is already stored is tolerated.
+  if (!(now == before))
+    if (const std::string why = certificate_problem(base64_decoded(now.as_string())); !why.empty())
+      errors.invalid(certificate, "<certificate data>", why);
+  for (const char* type : {"Approved", "Denied", "Failed"})
+    if (conditions_of(object, type).size() < conditions_of(old, type).size())
+      errors.forbidden(conditions,
+                       std::string("updates may not remove a condition of type \"") + type + '"');
+  if (!rights.decisions) check_decisions(conditions, object, old, errors);
+  if (now == before) return;
+  if (!rights.certificate)
+    errors.forbidden(certificate, "updates may not set certificate content");
+  else if (!empty_text(before))
+    errors.forbidden(certificate, "updates may not modify existing certificate content");
 }
 
 void update_request(const Value& object, const Value& old, FieldErrors& errors) {
-  update_request_with(object, old, false, errors);
+  update_request_with(object, old, {}, errors);
 }
 
 void status_request(const Value& object, const Value& old, FieldErrors& errors) {
-  update_request_with(object, old, true, errors);
+  update_request_with(object, old, {.certificate = true}, errors);
+}
+
+void approve_request(std::string_view, const Value& object, const Value& old, FieldErrors& errors) {
+  update_request_with(object, old, {.decisions = true}, errors);
 }
 
 // Addresses.
@@ -356,7 +383,7 @@ void status_api_service(const Value& object, const Value&, FieldErrors& errors) 
 std::vector<KindRules> registration_rules() {
   return {
       {"certificatesigningrequests.certificates.k8s.io", any_name, create_request, update_request,
-       status_request, Recheck::custom},
+       status_request, Recheck::custom, false, approve_request},
       {"ipaddresses.networking.k8s.io", address_name, check_address, update_address, nullptr,
        Recheck::none},
       {"servicecidrs.networking.k8s.io", subdomain_name, check_service_range, update_service_range,

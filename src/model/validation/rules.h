@@ -26,7 +26,14 @@ struct KindRules {
                  FieldErrors& errors) = nullptr;
   Recheck recheck = Recheck::rules;
   bool own_metadata = false;  // creation checks metadata itself, or not at all
+  // Through a subresource other than status and scale.
+  void (*part)(std::string_view subresource, const codec::Value& object, const codec::Value& old,
+               FieldErrors& errors) = nullptr;
 };
+
+// The part rules of pods.
+void update_pod_part(std::string_view subresource, const codec::Value& pod, const codec::Value& old,
+                     FieldErrors& errors);
 
 std::vector<KindRules> core_rules();
 std::vector<KindRules> service_rules();

@@ -75,4 +75,18 @@ FieldErrors validate_status_update(const Resource& resource, const Value& object
   return errors;
 }
 
+FieldErrors validate_part_update(const Resource& resource, std::string_view subresource,
+                                 const Value& given, const Value& before) {
+  FieldErrors errors;
+  const KindRules& rules = rules_of(resource);
+  if (rules.part == nullptr) return errors;
+  const Value object = in_storage_version(resource, given);
+  const Value old = in_storage_version(resource, before);
+  const Path metadata("metadata");
+  check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
+  check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  rules.part(subresource, object, old, errors);
+  return errors;
+}
+
 }  // namespace keelson::model

@@ -1,5 +1,6 @@
-// Writes what a fresh server contains in one transaction at one revision, so that the API is ready
-// within milliseconds; on a used store only what is missing.
+// Writes what a fresh server contains; on a used store only what is missing. All of it goes to the
+// disk with one sync, so that the API is ready within milliseconds; yet each object has a revision
+// of its own, as if a client had written it.
 #include "model/meta.h"
 #include "registry/bootstrap/content.h"
 #include "registry/crds/definitions.h"
@@ -10,10 +11,8 @@ namespace keelson::registry {
 
 Result<void> Registry::State::bootstrap() {
   const Instant moment = now();
-  const std::string revision = store.next_revision().text();
   const Identity server{"system:apiserver", "", {"system:masters"}, {}};
-  store::Transaction transaction;
-  std::vector<std::pair<std::string, Value>> written;
+  bool fresh = false;
   std::vector<Seed> seeds = bootstrap_content(settings, moment);
   for (Value& definition : settings.own_kinds ? shipped_definitions() : std::vector<Value>())
     seeds.push_back(
@@ -51,15 +50,15 @@ Result<void> Registry::State::bootstrap() {
       }
     }
     model::apply_defaults(*resource, object);
-    object.edit("metadata").set("resourceVersion", revision);
+    object.edit("metadata").set("resourceVersion", store.next_revision().text());
+    store::Transaction transaction;
     transaction.puts.push_back({key, to_object_json(object), object});
-    written.emplace_back(resource->name(), std::move(object));
+    TRY_VOID(store.commit(std::move(transaction)));
+    observe(resource->name(), Value(), object);
+    fresh = true;
   }
-  if (transaction.puts.empty()) return {};
-  TRY(const store::Revision done, store.commit(std::move(transaction)));
-  for (const auto& [resource, object] : written) observe(resource, Value(), object);
   // History starts behind the bootstrap: nobody can have seen less.
-  store.compact(done);
+  if (fresh) store.compact(store.revision());
   return {};
 }
 

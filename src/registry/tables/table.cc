@@ -245,7 +245,8 @@ Value table_of(const Columns& columns, const Value& meta, const std::vector<Obje
     for (const Column& column : columns)
       if (!column.name.empty()) definitions.push_back(column_json(column));
   table.set("columnDefinitions", std::move(definitions));
-  Value rows = Value::array();
+  // The original's generic columns leave the rows of an empty list out.
+  Value rows = items.empty() && &columns == plain_columns().get() ? Value() : Value::array();
   for (const Object& item : items) rows.push_back(row_of(columns, item.value(), form, now));
   table.set("rows", std::move(rows));
   return table;
