@@ -2,6 +2,8 @@
 // changes cpu and memory. Source: ValidatePodEphemeralContainersUpdate and ValidatePodResize.
 #include <algorithm>
 
+#include "model/go_diff.h"
+#include "model/go_print.h"
 #include "model/scheme.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
@@ -9,6 +11,7 @@
 namespace keelson::model {
 namespace {
 
+constexpr std::string_view kType = "io.k8s.api.core.v1.EphemeralContainer";
 constexpr std::string_view kMirror = "kubernetes.io/config.mirror";
 
 bool is_mirror(const Value& pod) {
@@ -34,7 +37,9 @@ void check_added_containers(const Value& pod, const Value& old, FieldErrors& err
     if (now == nullptr)
       errors.forbidden(path, "existing ephemeral containers " + name + " may not be removed\n");
     else if (!(*now == before))
-      errors.forbidden(path, "existing ephemeral containers " + name + " may not be changed\n");
+      errors.forbidden(
+          path, "existing ephemeral containers " + name + " may not be changed\n" +
+                    json_diff(printed_internal(kType, before), printed_internal(kType, *now)));
   }
 }
 

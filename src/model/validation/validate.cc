@@ -76,12 +76,10 @@ FieldErrors validate_status_update(const Resource& resource, const Value& object
 }
 
 FieldErrors validate_part_update(const Resource& resource, std::string_view subresource,
-                                 const Value& given, const Value& before) {
+                                 const Value& object, const Value& old) {
   FieldErrors errors;
   const KindRules& rules = rules_of(resource);
   if (rules.part == nullptr) return errors;
-  const Value object = in_storage_version(resource, given);
-  const Value old = in_storage_version(resource, before);
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
