@@ -416,6 +416,21 @@ const Resource* registered(std::string_view api, std::string_view kind) {
   return nullptr;
 }
 
+// Every group and version knows the kinds of the requests themselves, the core group also lists of
+// anything.
+bool is_machinery(std::string_view api, std::string_view kind) {
+  constexpr std::string_view kOptions[] = {"CreateOptions", "DeleteOptions", "GetOptions",
+                                           "ListOptions",   "PatchOptions",  "UpdateOptions",
+                                           "WatchEvent"};
+  if (api == "v1" && (kind == "List" || kind == "Status")) return true;
+  if (std::find(std::begin(kOptions), std::end(kOptions), kind) == std::end(kOptions)) return false;
+  const GroupVersion gv = group_version_of(api);
+  const auto& all = builtin_types().resources;
+  return std::any_of(all.begin(), all.end(), [&](const Resource& r) {
+    return r.group == gv.group && r.version == gv.version;
+  });
+}
+
 // apiVersion and kind may be absent; if present they must be those of the request.
 std::optional<Error> check_identity(const Value& value, const Identity& want,
                                     std::string_view source) {
@@ -431,13 +446,13 @@ std::optional<Error> check_identity(const Value& value, const Identity& want,
   const std::string start =
       kind + " in version " + quote(version) + " cannot be handled as a " + std::string(want.kind);
   const Resource* other = registered(api, kind);
-  if (other == nullptr)
+  if (other == nullptr && !is_machinery(api, kind))
     return bad(start + ": no kind " + quote(kind) + " is registered for version " + quote(api) +
                " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
   if (kind != want.kind) {
     // It is read as what it says it is before it is found to be of no use.
     Decoder decoder(false, source);
-    if (other->kind == kind) decoder.structure(*other->type, value);
+    if (other != nullptr && other->kind == kind) decoder.structure(*other->type, value);
     if (decoder.failed()) return bad(start + ": " + decoder.failure());
     const std::string group(want.group.substr(0, want.group.find('.')));
     return bad(start + ": converting (" + version + '.' + kind + ") to (" +
