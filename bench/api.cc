@@ -1,0 +1,327 @@
+// Drives any Kubernetes API server with the same work, over TLS and HTTP/2, and prints one Markdown
+// table: a second, p50, p99, and (with --pid, on the same machine) the server's CPU for each
+// request and its memory. The server should have nothing that acts on pods, and its namespace is
+// emptied.
+//   bench_api --kubeconfig FILE [--context C] [--pid PID] [--pods 11000] [--seconds 5]
+//             [--connections 16] [--streams 8] [--watches 10000] [--only NAME,...]
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <set>
+
+#include "app/client.h"
+#include "app/histogram.h"
+#include "app/kubeconfig.h"
+#include "base/text.h"
+#include "bench/http2_client.h"
+
+namespace keelson::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string kubeconfig, context;
+  int pid = 0, pods = 11000, connections = 16, streams = 8, watches = 10000;
+  double seconds = 5;
+  std::vector<std::string> only;
+};
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "bench_api: %s\n", why.c_str());
+  std::exit(1);
+}
+
+// About 3 KB, as pods of a real platform are.
+std::string pod_text(const std::string& name, const std::string& mark) {
+  std::string variables;
+  for (int i = 0; i < 40; ++i)
+    variables += std::string(i == 0 ? "" : ",") + R"({"name":"VARIABLE_)" + std::to_string(i) +
+                 R"(","value":"the value of a variable ")"
+                 "}";
+  return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" + name +
+         R"(","labels":{"app":"bench","mark":")" + mark +
+         R"("}},"spec":{"serviceAccountName":"default","serviceAccount":"default","automountServiceAccountToken":false,)"
+         R"("containers":[{"name":"app","image":"registry.example/shop/web:1.4.2","env":[)" +
+         variables +
+         R"(],"ports":[{"containerPort":8080,"name":"http"}],"resources":{"requests":{"cpu":"100m",)"
+         R"("memory":"128Mi"}},"readinessProbe":{"httpGet":{"path":"/ready","port":"http"}}}]}})";
+}
+
+class Bench {
+ public:
+  explicit Bench(Options options, app::Endpoint endpoint)
+      : options_(std::move(options)), endpoint_(std::move(endpoint)) {}
+
+  void run() {
+    prepare();
+    std::printf("| what | a second | p50 | p99 | server CPU each |\n|---|---|---|---|---|\n");
+    single_creates();
+    creates();
+    on_pods("get", [this](int i) { return Request{.path = pod_path(i)}; });
+    on_pods("update", [this](int i) {
+      return Request{
+          .method = "PUT", .path = pod_path(i), .body = pod_text(pod_name(i), next_mark())};
+    });
+    on_pods("merge patch", [this](int i) {
+      return Request{.method = "PATCH",
+                     .path = pod_path(i),
+                     .body = R"({"metadata":{"labels":{"mark":")" + next_mark() + R"("}}})",
+                     .content_type = "application/merge-patch+json"};
+    });
+    on_pods("apply", [this](int i) {
+      return Request{.method = "PATCH",
+                     .path = pod_path(i) + "?fieldManager=bench&force=true",
+                     .body = R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" +
+                             pod_name(i) + R"(","labels":{"applied":")" + next_mark() + R"("}}})",
+                     .content_type = "application/apply-patch+yaml"};
+    });
+    lists("list, JSON", "application/json");
+    lists("list, protobuf", "application/vnd.kubernetes.protobuf");
+    watches();
+    on_pods(
+        "delete", [this](int i) { return Request{.method = "DELETE", .path = pod_path(i)}; }, true);
+    if (options_.pid != 0)
+      std::printf("\nserver: %.0f MB resident at the end, %.0f MB after the pods were made\n",
+                  memory(), memory_with_pods_);
+  }
+
+ private:
+  static constexpr const char* kPods = "/api/v1/namespaces/bench/pods";
+
+  bool wanted(const std::string& name) const {
+    return options_.only.empty() ||
+           std::find(options_.only.begin(), options_.only.end(), name) != options_.only.end();
+  }
+  static std::string pod_name(int i) { return "pod-" + std::to_string(i); }
+  static std::string pod_path(int i) { return std::string(kPods) + "/" + pod_name(i); }
+  std::string next_mark() { return "m" + std::to_string(++mark_); }
+
+  void prepare() {
+    app::Client client(endpoint_);
+    const auto make = [&client](const std::string& path, const std::string& body) {
+      auto answer = client.request("POST", path, body, {});
+      if (!answer.ok()) give_up(answer.error().message);
+      if (answer->code != 201 && answer->code != 409) give_up(answer->body);
+    };
+    make("/api/v1/namespaces", R"({"metadata":{"name":"bench"}})");
+    make("/api/v1/namespaces/bench/serviceaccounts", R"({"metadata":{"name":"default"}})");
+    auto emptied = client.request("DELETE", kPods, "", {.timeout = Duration::seconds(300)});
+    if (!emptied.ok()) give_up(emptied.error().message);
+  }
+
+  std::unique_ptr<Http2Client> connect(int connections) {
+    auto client = Http2Client::open(endpoint_, connections);
+    if (!client.ok()) give_up(client.error().message);
+    return std::move(*client);
+  }
+
+  // CPU seconds of the server so far; 0 without a process.
+  double processor() const {
+    if (options_.pid == 0) return 0;
+    std::ifstream file("/proc/" + std::to_string(options_.pid) + "/stat");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto fields = split(text.substr(text.rfind(')') + 2), ' ');
+    if (fields.size() < 13) give_up("there is no process " + std::to_string(options_.pid));
+    return (std::atof(fields[11].c_str()) + std::atof(fields[12].c_str())) /
+           static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+  double memory() const {
+    std::ifstream file("/proc/" + std::to_string(options_.pid) + "/status");
+    for (std::string line; std::getline(file, line);)
+      if (line.starts_with("VmRSS:")) return std::atof(line.c_str() + 6) / 1024;
+    return 0;
+  }
+
+  void print(const std::string& what, double rate, const app::Histogram& times, double cpu) {
+    const double each = times.count() == 0 ? 0 : cpu / static_cast<double>(times.count()) * 1e6;
+    std::printf("| %s | %.0f | %.2f ms | %.2f ms | %.0f µs |\n", what.c_str(), rate,
+                times.quantile(0.5).to_seconds() * 1000, times.quantile(0.99).to_seconds() * 1000,
+                each);
+    std::fflush(stdout);
+  }
+
+  // Keeps every stream busy with what next() gives until it gives nothing, or time is up.
+  void load(const std::string& what, int connections, int streams, double seconds,
+            const std::function<bool(Request&)>& next) {
+    const auto client = connect(connections);
+    app::Histogram times;
+    int busy = 0;
+    bool over = false;
+    const double cpu = processor();
+    const auto start = Clock::now();
+    const std::function<void(int)> launch = [&](int connection) {
+      auto request = std::make_shared<Request>();
+      if (over || since(start) > seconds || !next(*request)) {
+        over = true;
+        return;
+      }
+      ++busy;
+      const auto sent = Clock::now();
+      std::string answer_start;
+      request->on_end = [&, connection, sent, what](int status) {
+        if (status < 200 || status > 299)
+          give_up(what + ": the server answered " + std::to_string(status));
+        times.add(Duration::nanoseconds(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - sent).count()));
+        --busy;
+        launch(connection);
+      };
+      client->send(connection, std::move(*request));
+    };
+    for (int stream = 0; stream < streams; ++stream)
+      for (int connection = 0; connection < connections; ++connection) launch(connection);
+    while (busy > 0)
+      if (auto stepped = client->step(); !stepped.ok()) give_up(stepped.error().message);
+    print(what, static_cast<double>(times.count()) / since(start), times, processor() - cpu);
+  }
+
+  void single_creates() {
+    if (!wanted("create-1")) return;
+    int count = 0;
+    load("create, 1 connection", 1, 1, options_.seconds, [&count](Request& request) {
+      request = {.method = "POST",
+                 .path = kPods,
+                 .body = pod_text("single-" + std::to_string(count++), "m0")};
+      return true;
+    });
+    app::Client client(endpoint_);
+    for (int i = 0; i < count; ++i)
+      (void)client.request("DELETE", std::string(kPods) + "/single-" + std::to_string(i), "", {});
+  }
+
+  std::string crowd() const {
+    return std::to_string(options_.connections) + "x" + std::to_string(options_.streams);
+  }
+
+  // Always: the others need the pods.
+  void creates() {
+    int count = 0;
+    load("create, " + crowd(), options_.connections, options_.streams, 1e9, [&](Request& request) {
+      if (count == options_.pods) return false;
+      request = {.method = "POST", .path = kPods, .body = pod_text(pod_name(count++), "m0")};
+      return true;
+    });
+    if (options_.pid != 0) memory_with_pods_ = memory();
+  }
+
+  void on_pods(const std::string& what, const std::function<Request(int)>& make,
+               bool once = false) {
+    if (!wanted(what)) return;
+    int count = 0;
+    load(what + ", " + crowd(), options_.connections, options_.streams,
+         once ? 1e9 : options_.seconds, [&](Request& request) {
+           if (once && count == options_.pods) return false;
+           request = make(count++ % options_.pods);
+           return true;
+         });
+  }
+
+  // One at a time, the whole collection.
+  void lists(const std::string& what, const std::string& accept) {
+    if (!wanted(what)) return;
+    std::size_t bytes = 0;
+    int count = 0;
+    load(what + ", all pods", 1, 1, 1e9, [&](Request& request) {
+      if (count++ == 5) return false;
+      bytes = 0;
+      request = {.path = kPods, .accept = accept, .on_data = [&bytes](std::string_view data) {
+                   bytes += data.size();
+                 }};
+      return true;
+    });
+    std::fprintf(stderr, "%s: %.1f MB\n", what.c_str(), static_cast<double>(bytes) / 1e6);
+  }
+
+  // All of them watch one namespace, in which a few pods change: each change goes to each watch.
+  void watches() {
+    if (!wanted("watch")) return;
+    constexpr int kPerConnection = 50, kChanges = 40;
+    const auto client = connect((options_.watches + kPerConnection - 1) / kPerConnection + 1);
+    const int writer = client->connections() - 1;
+    std::uint64_t lines = 0;
+    for (int i = 0; i < options_.watches; ++i)
+      client->send(
+          i / kPerConnection,
+          {.path = "/api/v1/namespaces/bench/configmaps?watch=true&resourceVersion=0",
+           .on_data =
+               [&lines](std::string_view data) {
+                 lines += static_cast<std::uint64_t>(std::count(data.begin(), data.end(), '\n'));
+               },
+           .on_end = [](int status) { give_up("a watch ended: " + std::to_string(status)); }});
+    const auto step = [&client] {
+      if (auto stepped = client->step(); !stepped.ok()) give_up(stepped.error().message);
+    };
+    bool made = false;
+    client->send(writer, {.method = "POST",
+                          .path = "/api/v1/namespaces/bench/configmaps",
+                          .body = R"({"metadata":{"generateName":"watched-"},"data":{"a":"0"}})",
+                          .on_end = [&made](int) { made = true; }});
+    const auto all = static_cast<std::uint64_t>(options_.watches);
+    const auto begun = Clock::now();
+    while (!made || lines < all) {
+      if (since(begun) > 120) give_up("the watches do not all begin");
+      step();
+    }
+    lines = 0;
+    app::Histogram times;
+    const double cpu = processor();
+    const auto start = Clock::now();
+    for (int i = 0; i < kChanges; ++i) {
+      const auto sent = Clock::now();
+      client->send(writer,
+                   {.method = "POST",
+                    .path = "/api/v1/namespaces/bench/configmaps",
+                    .body = R"({"metadata":{"generateName":"watched-"},"data":{"a":"1"}})"});
+      while (lines < all * static_cast<std::uint64_t>(i + 1)) step();
+      times.add(Duration::nanoseconds(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - sent).count()));
+    }
+    const double spent = since(start);
+    std::printf(
+        "| one change to %d watches (events a second) | %.0f | %.2f ms | %.2f ms | %.1f µs |\n",
+        options_.watches, static_cast<double>(lines) / spent,
+        times.quantile(0.5).to_seconds() * 1000, times.quantile(0.99).to_seconds() * 1000,
+        (processor() - cpu) / static_cast<double>(lines) * 1e6);
+  }
+
+  const Options options_;
+  const app::Endpoint endpoint_;
+  int mark_ = 0;
+  double memory_with_pods_ = 0;
+};
+
+int run(int count, char** words) {
+  Options options;
+  CLI::App line("Drives a Kubernetes API server and prints what it does in a second");
+  line.add_option("--kubeconfig", options.kubeconfig)->required();
+  line.add_option("--context", options.context);
+  line.add_option("--pid", options.pid, "the server's process, for its CPU and memory");
+  line.add_option("--pods", options.pods)->check(CLI::PositiveNumber);
+  line.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);
+  line.add_option("--connections", options.connections)->check(CLI::PositiveNumber);
+  line.add_option("--streams", options.streams)->check(CLI::PositiveNumber);
+  line.add_option("--watches", options.watches)->check(CLI::PositiveNumber);
+  line.add_option("--only", options.only,
+                  "create-1, get, update, merge patch, apply, list, JSON ...")
+      ->delimiter(';');
+  CLI11_PARSE(line, count, words);
+  auto endpoint = app::read_kubeconfig(options.kubeconfig, options.context);
+  if (!endpoint.ok()) give_up(endpoint.error().message);
+  Bench(options, *endpoint).run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace keelson::bench
+
+int main(int count, char** words) {
+  return keelson::bench::run(count, words);
+}
