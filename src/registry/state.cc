@@ -41,7 +41,7 @@ Result<Value> Registry::State::converted(const model::Resource& from, const mode
 }
 
 Result<Object> Registry::State::served(const Call& call, const store::EntryPtr& entry) const {
-  if (call.resource == call.storage) return Object(entry, entry->bytes(), entry->value());
+  if (call.resource == call.storage) return Object(entry, entry->bytes(), entry->value_at_hand());
   return served(call, entry->value());
 }
 
@@ -60,8 +60,8 @@ Result<store::EntryPtr> Registry::State::put(Call& call, std::string key, Value 
     // The answer of a dry run has the version that the object had.
     if (before.is_null()) object.edit("metadata").erase("resourceVersion");
     const std::string bytes = to_object_json(object);
-    return std::make_shared<const store::Entry>(key, bytes, std::move(object), store.revision(),
-                                                store.revision());
+    return store::make_entry(key, bytes, store.revision(), store.revision(),
+                                                std::move(object));
   }
   object.edit("metadata").set("resourceVersion", store.next_revision().text());
   std::string bytes = to_object_json(object);

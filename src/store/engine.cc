@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "store/dispatch.h"
 #include "store/log.h"
+#include "store/parsed.h"
 #include "store/recovery.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -22,11 +23,12 @@ constexpr std::size_t kEventsPerTurn = 2000;
 class Engine : public Store {
  public:
   Engine(host::Loop& loop, host::Files* files, Options options, Recovered recovered,
-         std::shared_ptr<void> lock)
+         std::shared_ptr<void> lock, std::shared_ptr<ParsedValues> values)
       : loop_(loop),
         files_(files),
         options_(std::move(options)),
         lock_(std::move(lock)),
+        values_(std::move(values)),
         index_(std::move(recovered.index)),
         at_once_(index_, index_.revision()),
         durably_(index_, recovered.log.durable),
@@ -110,6 +112,7 @@ class Engine : public Store {
   host::Files* files_;
   Options options_;
   std::shared_ptr<void> lock_;
+  std::shared_ptr<ParsedValues> values_;
   Index index_;
   Dispatch at_once_, durably_;
   std::unique_ptr<Log> log_;  // null: in memory only
@@ -157,8 +160,9 @@ Result<Revision> Engine::commit(Transaction transaction) {
   entries.reserve(transaction.puts.size());
   for (Put& put : transaction.puts) {
     EntryPtr before = index_.get(put.key);
-    entries.push_back(std::make_shared<Entry>(put.key, put.bytes, std::move(put.value),
-                                              before ? before->created() : revision, revision));
+    if (before) before->supersede();
+    entries.push_back(make_entry(put.key, put.bytes, before ? before->created() : revision,
+                                 revision, std::move(put.value), values_));
   }
   Instant now = loop_.now();
   if (log_) log_->append(revision, now, entries, transaction.deletes);
@@ -263,15 +267,18 @@ Statistics Engine::statistics() const {
 Result<std::unique_ptr<Store>> Store::open(host::Loop& loop, host::Files& files, Options options) {
   TRY_VOID(files.make_directories(options.directory));
   TRY(auto lock, files.lock(options.directory + "/lock"));
-  TRY(Recovered recovered, recover(files, options, loop.now()));
-  return std::unique_ptr<Store>(std::make_unique<Engine>(loop, &files, std::move(options),
-                                                         std::move(recovered), std::move(lock)));
+  auto values = std::make_shared<ParsedValues>(loop, options.parsed);
+  TRY(Recovered recovered, recover(files, options, loop.now(), values));
+  return std::unique_ptr<Store>(std::make_unique<Engine>(
+      loop, &files, std::move(options), std::move(recovered), std::move(lock), std::move(values)));
 }
 
 std::unique_ptr<Store> Store::in_memory(host::Loop& loop, Options options) {
   Recovered empty;
   empty.log.durable = empty.index.revision();
-  return std::make_unique<Engine>(loop, nullptr, std::move(options), std::move(empty), nullptr);
+  auto values = std::make_shared<ParsedValues>(loop, options.parsed);
+  return std::make_unique<Engine>(loop, nullptr, std::move(options), std::move(empty), nullptr,
+                                  std::move(values));
 }
 
 }  // namespace keelson::store

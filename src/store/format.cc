@@ -208,8 +208,8 @@ BlockHeader decode_block_header(std::string_view bytes) {
           get_number<std::uint32_t>(bytes, 8)};
 }
 
-std::optional<std::vector<EntryPtr>> decode_block(const BlockHeader& header,
-                                                  std::string_view rest) {
+std::optional<std::vector<EntryPtr>> decode_block(const BlockHeader& header, std::string_view rest,
+                                                  const std::shared_ptr<ParsedValues>& values) {
   if (rest.size() != header.size || crc32c(rest) != header.checksum) return std::nullopt;
   std::vector<EntryPtr> entries;
   for (std::uint32_t i = 0; i < header.entries; ++i) {
@@ -217,9 +217,8 @@ std::optional<std::vector<EntryPtr>> decode_block(const BlockHeader& header,
     std::size_t key = get_number<std::uint32_t>(rest, 0);
     std::size_t size = get_number<std::uint32_t>(rest, 4);
     if (key > rest.size() - 24 || size > rest.size() - 24 - key) return std::nullopt;
-    entries.push_back(std::make_shared<Entry>(rest.substr(24, key), rest.substr(24 + key, size),
-                                              codec::Value(), get_revision(rest, 8),
-                                              get_revision(rest, 16)));
+    entries.push_back(make_entry(rest.substr(24, key), rest.substr(24 + key, size),
+                                 get_revision(rest, 8), get_revision(rest, 16), {}, values));
     rest.remove_prefix(24 + key + size);
   }
   if (!rest.empty()) return std::nullopt;

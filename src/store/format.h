@@ -96,7 +96,8 @@ struct BlockHeader {
 };
 BlockHeader decode_block_header(std::string_view bytes);  // kBlockHeaderSize bytes
 // nullopt if the rest does not fit its header.
-std::optional<std::vector<EntryPtr>> decode_block(const BlockHeader& header, std::string_view rest);
+std::optional<std::vector<EntryPtr>> decode_block(const BlockHeader& header, std::string_view rest,
+                                                  const std::shared_ptr<ParsedValues>& values);
 std::optional<std::uint64_t> decode_last_block(const BlockHeader& header, std::string_view rest);
 
 }  // namespace keelson::store

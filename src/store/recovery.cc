@@ -19,8 +19,9 @@ Error damaged(const std::string& path, std::uint64_t offset, const std::string& 
 
 class Recovery {
  public:
-  Recovery(host::Files& files, const Options& options, Instant now)
-      : files_(files), options_(options), now_(now) {}
+  Recovery(host::Files& files, const Options& options, Instant now,
+           std::shared_ptr<ParsedValues> values)
+      : files_(files), options_(options), now_(now), values_(std::move(values)) {}
 
   Result<Recovered> run() {
     // What we see may still be on its way to the disk, if only the process was killed.
@@ -63,7 +64,7 @@ class Recovery {
         if (decode_last_block(block, rest) != entries) return damaged(name, at, "a wrong count");
         break;
       }
-      auto decoded = decode_block(block, rest);
+      auto decoded = decode_block(block, rest, values_);
       if (!decoded) return damaged(name, at, "a block does not match its checksum");
       for (EntryPtr& entry : *decoded) out_.index.restore(std::move(entry));
       entries += block.entries;
@@ -108,9 +109,9 @@ class Recovery {
         continue;
       }
       EntryPtr before = out_.index.get(operation.key);
-      puts.push_back(std::make_shared<Entry>(operation.key, operation.bytes, codec::Value(),
-                                             before ? before->created() : record.revision,
-                                             record.revision));
+      puts.push_back(make_entry(operation.key, operation.bytes,
+                                before ? before->created() : record.revision, record.revision, {},
+                                values_));
     }
     out_.index.apply(record.revision, record.time, std::move(puts), deletes);
     std::erase_if(tail_, [&](const auto& kept) { return kept.first <= durable; });
@@ -141,14 +142,16 @@ class Recovery {
   host::Files& files_;
   const Options& options_;
   Instant now_;
+  std::shared_ptr<ParsedValues> values_;
   Recovered out_;
   std::vector<std::pair<Revision, std::string>> tail_;  // records not known to be durable
 };
 
 }  // namespace
 
-Result<Recovered> recover(host::Files& files, const Options& options, Instant now) {
-  return Recovery(files, options, now).run();
+Result<Recovered> recover(host::Files& files, const Options& options, Instant now,
+                          std::shared_ptr<ParsedValues> values) {
+  return Recovery(files, options, now, std::move(values)).run();
 }
 
 }  // namespace keelson::store

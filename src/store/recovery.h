@@ -17,6 +17,7 @@ struct Recovered {
 };
 
 // Error: internal_error that names the file when something acknowledged is damaged.
-Result<Recovered> recover(host::Files& files, const Options& options, Instant now);
+Result<Recovered> recover(host::Files& files, const Options& options, Instant now,
+                          std::shared_ptr<ParsedValues> values);
 
 }  // namespace keelson::store

@@ -30,26 +30,44 @@ struct Revision {
   std::string text() const { return std::to_string(number); }
 };
 
+class ParsedValues;
+
 // One version of one key; immutable. Shared by lists, watches and caches, never copied.
-class Entry {
+class Entry : public std::enable_shared_from_this<Entry> {
  public:
-  Entry(std::string_view key, std::string_view bytes, codec::Value value, Revision created,
-        Revision modified);
+  // Made by make_entry(). With `values`, these decide how long the parsed form is kept.
+  Entry(std::string_view key, std::string_view bytes, Revision created, Revision modified,
+        codec::Value value, std::shared_ptr<ParsedValues> values);
   std::string_view key() const { return std::string_view(text_).substr(0, key_size_); }
   std::string_view bytes() const { return std::string_view(text_).substr(key_size_); }
   Revision created() const { return created_; }
   Revision modified() const { return modified_; }
-  // The bytes parsed as JSON, once, on first use; null if they are none. Loop thread only.
+  // The bytes parsed as JSON; null if they are none. Loop thread only. The reference is good for
+  // this turn of the loop; copies are cheap.
   const codec::Value& value() const;
+  // The parsed form where there is one at hand, else null.
+  const codec::Value& value_at_hand() const { return value_; }
+
+  // --- for the store ---
+  void remember() const;                          // that there is a parsed form
+  void supersede() const { superseded_ = true; }  // there is a newer version
+  bool take_used() const;  // value() was called in a later turn than the one that parsed
+  void drop_parsed() const;
 
  private:
   std::string text_;  // key, then bytes
   std::uint32_t key_size_;
-  mutable bool parsed_;
+  mutable std::uint32_t turn_ = 0;
+  mutable bool parsed_, used_ = false, superseded_ = false;
   mutable codec::Value value_;
   Revision created_, modified_;
+  std::shared_ptr<ParsedValues> values_;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
+// `value`: the bytes parsed, if that is at hand.
+EntryPtr make_entry(std::string_view key, std::string_view bytes, Revision created,
+                    Revision modified, codec::Value value = {},
+                    std::shared_ptr<ParsedValues> values = nullptr);
 
 struct Put {
   std::string key;
@@ -101,6 +119,11 @@ struct Statistics {
   std::uint64_t write_failures = 0;
 };
 
+// How much stays parsed, in bytes of text (parsed.h).
+struct ParsedLimits {
+  std::uint64_t fresh = 2u << 20, used = 16u << 20;
+};
+
 struct Options {
   std::string directory;  // unused without files
   Duration history_time = Duration::minutes(5);
@@ -108,6 +131,7 @@ struct Options {
   std::uint64_t history_bytes_max = 128u << 20;  // of versions that only the history holds
   std::uint64_t segment_bytes = 64u << 20;
   std::uint64_t snapshot_log_bytes = 256u << 20;  // log written since the last snapshot starts one
+  ParsedLimits parsed = {};
 };
 
 class Subscription {  // ends when the last handle is dropped

@@ -39,6 +39,41 @@ class StoreTest : public testing::Test {
   }
 };
 
+TEST_F(StoreTest, OnlyWhatIsInUseStaysParsed) {
+  store = Store::in_memory(loop, {.parsed = {.fresh = 1000, .used = 1000}});
+  const std::string object = R"({"a":")" + std::string(90, 'x') + R"("})";
+  const auto key = [](int i) { return "k" + std::to_string(1000 + i); };
+  const auto parsed = [&] {
+    int count = 0;
+    store->each("", [&](const EntryPtr& entry) { count += !entry->value_at_hand().is_null(); });
+    return count;
+  };
+  for (int i = 0; i < 100; ++i) must(put(key(i), object));
+  store->each("", [](const EntryPtr& entry) { EXPECT_TRUE(entry->value().has("a")); });
+  EXPECT_EQ(parsed(), 100);  // nothing is dropped within a turn
+  loop.run_ready();
+  EXPECT_EQ(parsed(), 9);
+  // What is used again in a later turn outlives what comes after it.
+  const EntryPtr kept = store->get(key(0));
+  EXPECT_TRUE(kept->value().has("a"));
+  loop.run_ready();
+  EXPECT_TRUE(kept->value().has("a"));
+  for (int i = 1; i < 100; ++i) (void)store->get(key(i))->value();
+  loop.run_ready();
+  EXPECT_TRUE(kept->value_at_hand().has("a"));
+  EXPECT_LE(parsed(), 20);
+  // What has been replaced is not kept for having been used.
+  const EntryPtr replaced = store->get(key(50));
+  (void)replaced->value();
+  loop.run_ready();
+  (void)replaced->value();
+  must(put(key(50), object));
+  for (int i = 1; i < 100; ++i) (void)store->get(key(i))->value();
+  loop.run_ready();
+  EXPECT_TRUE(replaced->value_at_hand().is_null());
+  EXPECT_TRUE(replaced->value().has("a"));  // parsed again when asked
+}
+
 TEST_F(StoreTest, CommitsAtOneRevision) {
   EXPECT_EQ(store->revision(), Revision{1});
   Revision next = store->next_revision();
