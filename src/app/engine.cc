@@ -144,8 +144,8 @@ EngineReport Engine::Parts::report() const {
   EngineReport out;
   if (!nodes->lost().empty())
     out.losses.push_back(
-        "pods with a stand-in are plain processes without limits, mounts and namespaces, other "
-        "images do not run: " +
+        "pods with a stand-in are plain processes with loopback addresses, which Services and "
+        "Ingresses do not reach, without limits, mounts and namespaces; other images do not run: " +
         nodes->lost());
   out.losses.insert(out.losses.end(), addresses.losses.begin(), addresses.losses.end());
   out.problems = problems;

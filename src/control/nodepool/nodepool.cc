@@ -77,11 +77,10 @@ std::vector<cluster::Key> NodePoolController::start(const cluster::View&) {
 
 Plan NodePoolController::reconcile(const cluster::Sync& sync) {
   std::map<std::string, Wanted> pools;
-  const auto platforms = sync.view.list("platforms.keelson.dev");
-  for (const Value& platform : platforms)
+  for (const Value& platform : sync.view.list("platforms.keelson.dev"))
     for (const Value& pool : platform.at("spec.pools").elements())
       pools[pool["name"].str()] = {platform, pool, pool["min"].as_int(1)};
-  if (platforms.empty() && !machine_.capacity.is_null()) {
+  if (pools.empty() && !machine_.capacity.is_null()) {
     Value pool = Value::object({{"name", kLocalPool}, {"capacity", machine_.capacity}});
     pools[std::string(kLocalPool)] = {Value(), pool, 1};
   }

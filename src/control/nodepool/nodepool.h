@@ -1,6 +1,6 @@
 // Node pools: keeps as many Node objects as the pools of the Platform objects ask for (their
-// minimum), spread over the zones of each pool. Without any Platform there is one node, "local", as
-// large as this machine.
+// minimum), spread over the zones of each pool. Without any pool there is one node, "local", as
+// large as this machine: a Platform may be there for its stand-ins alone.
 //
 // Nodes are named POOL-1, POOL-2 ...; they carry zone, region, instance type, price and capacity as
 // labels and annotations, which is all that whoever hosts them (node/) needs to know. A node that

@@ -42,6 +42,14 @@ TEST(NodePool, WithoutPlatformThereIsTheLocalNode) {
   EXPECT_TRUE(sync(view).writes.empty());
 }
 
+TEST(NodePool, APlatformWithoutPoolsLeavesTheLocalNode) {
+  FixedView view;
+  view.platforms = {parse(R"({"spec":{"standIns":[{"image":"*","builtin":{}}]}})")};
+  const auto plan = sync(view);
+  ASSERT_EQ(plan.writes.size(), 1U);
+  EXPECT_EQ(plan.writes[0].name, "local");
+}
+
 TEST(NodePool, PlatformReplacesTheLocalNodeAndSpreadsOverZones) {
   FixedView view;
   view.nodes = {sync(view).writes[0].object};

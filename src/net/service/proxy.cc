@@ -56,7 +56,7 @@ void ServiceProxy::applied(const Ruleset& ruleset, Result<host::Processes::Outpu
     return;
   }
   const std::string why = result.ok() ? result->err : result.error().message;
-  problem_ = "service addresses are not up to date: nft: " +
+  problem_ = "addresses of Services do not work, those of pods do: nft: " +
              std::string(trim(std::string_view(why).substr(0, why.find('\n'))));
   known_ = false;
   again_ = false;

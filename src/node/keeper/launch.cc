@@ -235,4 +235,22 @@ std::string enter_private_mounts() {
   return {};
 }
 
+std::string why_no_private_mounts() {
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return failure("ask for mounts");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::string problem = enter_private_mounts();
+    const bool told = ::write(pipe[1], problem.data(), problem.size()) >= 0;
+    ::_exit(told ? 0 : 1);
+  }
+  ::close(pipe[1]);
+  char text[256];
+  const ssize_t length = child > 0 ? ::read(pipe[0], text, sizeof text) : -1;
+  ::close(pipe[0]);
+  if (child < 0) return failure("ask for mounts");
+  ::waitpid(child, nullptr, 0);
+  return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
+}
+
 }  // namespace keelson::node

@@ -40,5 +40,7 @@ std::string make_mount(const MountPlan& plan);
 // The mount namespace of the keeper: changes in it do not reach the host's. On hybrid hosts the
 // unified hierarchy is unmounted, because crun refuses a machine with both.
 std::string enter_private_mounts();
+// Why that would fail (its message), asked of a child that ends at once; empty: it works.
+std::string why_no_private_mounts();
 
 }  // namespace keelson::node

@@ -49,5 +49,18 @@ TEST(Launch, PrivateMountsInAChroot) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+// Root without the capability, as in an ordinary container.
+TEST(Launch, SaysWhyThereAreNoPrivateMounts) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+    ::_exit(why_no_private_mounts().starts_with("make a mount namespace: ") ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 }  // namespace
 }  // namespace keelson::node

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "model/meta.h"
 #include "model/quantity.h"
+#include "node/keeper/launch.h"
 #include "node/network_probe.h"
 #include "node/pod_spec.h"
 
@@ -99,6 +100,9 @@ std::string CrunDriver::why_not() {
   if (!is_executable("crun")) return "crun is missing (apt-get install crun)";
   if (::access("/sys/fs/cgroup", W_OK) != 0)
     return "cgroups are not writable at /sys/fs/cgroup (in a container: run that one privileged)";
+  if (const std::string problem = why_no_private_mounts(); !problem.empty())
+    return "containers need mounts of their own (in a container: run that one privileged): " +
+           problem;
   return {};
 }
 
