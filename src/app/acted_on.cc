@@ -26,6 +26,7 @@ bool is_acted_on(std::string_view resource) {
       "ingressclasses.networking.k8s.io",
       "ingresses.networking.k8s.io",
       "ipaddresses.networking.k8s.io",
+      "jobs.batch",
       "leases.coordination.k8s.io",
       "limitranges",
       "namespaces",

@@ -8,6 +8,7 @@
 #include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
 #include "control/gc/gc.h"
+#include "control/job/job.h"
 #include "control/namespace/namespace.h"
 #include "control/nodelifecycle/nodelifecycle.h"
 #include "control/podgc/podgc.h"
@@ -17,6 +18,7 @@
 #include "control/serviceaccount/serviceaccount.h"
 #include "control/statefulset/statefulset.h"
 #include "control/tainteviction/tainteviction.h"
+#include "control/ttlafterfinished/ttlafterfinished.h"
 #include "sched/scheduler.h"
 
 namespace keelson::control {
@@ -30,6 +32,8 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<ReplicaSetController>());
   all.push_back(std::make_unique<StatefulSetController>());
   all.push_back(std::make_unique<DaemonSetController>());
+  all.push_back(std::make_unique<JobController>());
+  all.push_back(std::make_unique<TtlAfterFinishedController>());
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
   all.push_back(std::make_unique<ClusterRoleAggregation>());

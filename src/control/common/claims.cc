@@ -9,7 +9,7 @@
 namespace keelson::control {
 namespace {
 
-cluster::Write owners_patch(std::string_view resource, const Value& object, Value owners) {
+cluster::Write meta_patch(std::string_view resource, const Value& object, Value changes) {
   cluster::Write write;
   write.verb = cluster::Write::Verb::merge_patch;
   write.resource = resource;
@@ -17,10 +17,20 @@ cluster::Write owners_patch(std::string_view resource, const Value& object, Valu
   write.name = model::name_of(object);
   write.uid = model::uid_of(object);
   write.revision = model::revision_of(object);
-  if (owners.empty()) owners = Value();
-  write.object =
-      Value::object({{"metadata", Value::object({{"ownerReferences", std::move(owners)}})}});
+  write.object = Value::object({{"metadata", std::move(changes)}});
   return write;
+}
+
+// An empty list takes the member away.
+Value or_null(Value list) {
+  return list.empty() ? Value() : list;
+}
+
+Value finalizers_without(const Value& object, std::string_view finalizer) {
+  Value left = Value::array();
+  for (const Value& one : object["metadata"]["finalizers"].elements())
+    if (one.as_string() != finalizer) left.push_back(one);
+  return left;
 }
 
 bool is_orphan(const Value& object) {
@@ -67,7 +77,8 @@ std::vector<Value> owned_and_orphans(const cluster::View& view, std::string_view
 Result<std::vector<Value>> claim(Script& script, std::string_view resource, const Value& owner,
                                  const model::LabelSelector& selector,
                                  const std::vector<Value>& candidates,
-                                 const std::function<bool(const Value&)>& may_own) {
+                                 const std::function<bool(const Value&)>& may_own,
+                                 std::string_view finalizer) {
   const bool owner_goes = model::is_deleting(owner);
   std::vector<Value> claimed;
   std::vector<cluster::Write> writes;
@@ -80,11 +91,11 @@ Result<std::vector<Value>> claim(Script& script, std::string_view resource, cons
       if (wanted) {
         claimed.push_back(object);
       } else if (!owner_goes) {
-        writes.push_back(release(resource, owner, object));
+        writes.push_back(release(resource, owner, object, finalizer));
         adopted.push_back(kReleased);
       }
     } else if (wanted && !owner_goes && !model::is_deleting(object)) {
-      writes.push_back(adoption(resource, owner, object));
+      writes.push_back(adoption(resource, owner, object, finalizer));
       adopted.push_back(claimed.size());
       claimed.push_back(object);
     }
@@ -112,18 +123,35 @@ Result<std::vector<Value>> claim(Script& script, std::string_view resource, cons
   return claimed;
 }
 
-cluster::Write adoption(std::string_view resource, const Value& owner, const Value& object) {
+cluster::Write adoption(std::string_view resource, const Value& owner, const Value& object,
+                        std::string_view finalizer) {
   Value owners = object["metadata"]["ownerReferences"];
   if (!owners.is_array()) owners = Value::array();
   owners.insert(0, model::controller_reference(owner));
-  return owners_patch(resource, object, std::move(owners));
+  Value changes = Value::object({{"ownerReferences", std::move(owners)}});
+  if (!finalizer.empty()) {
+    Value finalizers = finalizers_without(object, finalizer);
+    finalizers.push_back(finalizer);
+    changes.set("finalizers", std::move(finalizers));
+  }
+  return meta_patch(resource, object, std::move(changes));
 }
 
-cluster::Write release(std::string_view resource, const Value& owner, const Value& object) {
+cluster::Write release(std::string_view resource, const Value& owner, const Value& object,
+                       std::string_view finalizer) {
   Value owners = Value::array();
   for (const Value& reference : object["metadata"]["ownerReferences"].elements())
     if (reference["uid"].as_string() != model::uid_of(owner)) owners.push_back(reference);
-  return owners_patch(resource, object, std::move(owners));
+  Value changes = Value::object({{"ownerReferences", or_null(std::move(owners))}});
+  if (!finalizer.empty()) changes.set("finalizers", or_null(finalizers_without(object, finalizer)));
+  return meta_patch(resource, object, std::move(changes));
+}
+
+cluster::Write finalizer_removal(std::string_view resource, const Value& object,
+                                 std::string_view finalizer) {
+  return meta_patch(
+      resource, object,
+      Value::object({{"finalizers", or_null(finalizers_without(object, finalizer))}}));
 }
 
 Value resolve_controller(const cluster::View& view, std::string_view resource,

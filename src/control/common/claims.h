@@ -36,16 +36,23 @@ std::vector<Value> owned_and_orphans(const cluster::View& view, std::string_view
 
 // Which of the candidates the owner has, after adopting and releasing; adopted ones as patched.
 // `may_own`, if set, must accept an object besides the selector. An Error says that a patch failed
-// for a reason other than that the object is gone; the sync should end with it.
+// for a reason other than that the object is gone; the sync should end with it. What is owned has
+// `finalizer`, if one is given.
 Result<std::vector<Value>> claim(Script& script, std::string_view resource, const Value& owner,
                                  const model::LabelSelector& selector,
                                  const std::vector<Value>& candidates,
-                                 const std::function<bool(const Value&)>& may_own = {});
+                                 const std::function<bool(const Value&)>& may_own = {},
+                                 std::string_view finalizer = {});
 
 // A reference to `owner` first among the object's ownerReferences, or none to it any more, as a
 // merge patch with the object's uid and revision as preconditions.
-cluster::Write adoption(std::string_view resource, const Value& owner, const Value& object);
-cluster::Write release(std::string_view resource, const Value& owner, const Value& object);
+cluster::Write adoption(std::string_view resource, const Value& owner, const Value& object,
+                        std::string_view finalizer = {});
+cluster::Write release(std::string_view resource, const Value& owner, const Value& object,
+                       std::string_view finalizer = {});
+// The object without this finalizer, as a merge patch with the same preconditions.
+cluster::Write finalizer_removal(std::string_view resource, const Value& object,
+                                 std::string_view finalizer);
 
 // The object of this resource that `child` names as its controller; null if it is gone or another
 // of the same name (or the reference is of another kind).

@@ -152,6 +152,28 @@ void rank_for_deletion(Pods& pods, const Pods& related, Instant now) {
   pods = std::move(sorted);
 }
 
+void rank_plainly(Pods& pods) {
+  std::vector<Candidate> candidates;
+  for (const Value& pod : pods)
+    candidates.push_back(candidate(pod, {}, model::creation_time_of(pod)));
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     if (a.bound != b.bound) return !a.bound;
+                     if (a.phase != b.phase) return a.phase < b.phase;
+                     if (a.ready != b.ready) return !a.ready;
+                     if (a.ready && a.ready_since != b.ready_since)
+                       return after_or_zero(a.ready_since, b.ready_since);
+                     if (a.restarts.regular != b.restarts.regular)
+                       return a.restarts.regular > b.restarts.regular;
+                     if (a.restarts.sidecar != b.restarts.sidecar)
+                       return a.restarts.sidecar > b.restarts.sidecar;
+                     return a.created != b.created && after_or_zero(a.created, b.created);
+                   });
+  Pods sorted;
+  for (const Candidate& c : candidates) sorted.push_back(*c.pod);
+  pods = std::move(sorted);
+}
+
 Value pod_from_template(const Value& pod_template, const Value& owner) {
   constexpr std::size_t kNameMax = 253;
   const std::string_view name = model::name_of(owner);

@@ -30,6 +30,10 @@ Pods filter(const Pods& pods, bool (*keep)(const Value&));
 // node makes a pod less valuable (those of all siblings of the owner).
 void rank_for_deletion(Pods& pods, const Pods& related, Instant now);
 
+// The same order where pods have no siblings elsewhere and nobody says what deleting one costs (a
+// Job's): by times themselves, not their ranks. Behaviour: controller.ActivePods.
+void rank_plainly(Pods& pods);
+
 // A pod from spec.template of `owner`, with the owner as its controller. Named by generateName.
 Value pod_from_template(const Value& pod_template, const Value& owner);
 

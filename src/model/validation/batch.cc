@@ -6,6 +6,7 @@
 #include "model/cron_schedule.h"
 #include "model/go_print.h"
 #include "model/selector.h"
+#include "model/validation/jobs.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
 
@@ -19,63 +20,6 @@ const Path& spec_path() {
 
 bool is_indexed(const Value& spec) {
   return text_of(spec, "completionMode") == "Indexed";
-}
-
-struct Interval {
-  std::int64_t first = 0, last = 0;
-  std::string error;
-};
-
-Interval interval_of(const std::string& text, std::int64_t completions) {
-  const std::vector<std::string> ends = split(text, '-');
-  Interval out;
-  if (ends.size() > 2) {
-    out.error = "the fragment " + quote(text) +
-                " violates the requirement that an index interval can have at most two parts "
-                "separated by '-'";
-    return out;
-  }
-  std::int64_t values[2] = {};
-  for (std::size_t i = 0; i < ends.size(); ++i) {
-    const auto n = parse_int(ends[i]);
-    if (!n) {
-      out.error = "cannot convert string to integer for index: " + quote(ends[i]);
-      return out;
-    }
-    if (*n >= completions) {
-      out.error = "too large index: " + quote(ends[i]);
-      return out;
-    }
-    values[i] = *n;
-  }
-  out.first = values[0];
-  out.last = ends.size() == 2 ? values[1] : values[0];
-  if (ends.size() == 2 && out.first >= out.last)
-    out.error = "non-increasing order, previous: " + std::to_string(out.first) +
-                ", current: " + std::to_string(out.last);
-  return out;
-}
-
-// The number of indexes; `error` is set if the text is malformed.
-std::int64_t index_count(const std::string& text, std::int64_t completions, std::string& error) {
-  if (text.empty()) return 0;
-  std::int64_t total = 0;
-  std::optional<std::int64_t> previous;
-  for (const std::string& part : split(text, ',')) {
-    const Interval i = interval_of(part, completions);
-    if (!i.error.empty()) {
-      error = i.error;
-      return 0;
-    }
-    if (previous && *previous >= i.first) {
-      error = "non-increasing order, previous: " + std::to_string(*previous) +
-              ", current: " + std::to_string(i.first);
-      return 0;
-    }
-    total += i.last - i.first + 1;
-    previous = i.last;
-  }
-  return total;
 }
 
 std::string word_list(std::initializer_list<std::string_view> words) {
@@ -115,10 +59,6 @@ void check_exit_codes(const Path& path, const Value& codes, const Names& contain
     if (i > 0 && list[i - 1].as_int() > code) ordered = false;
   }
   if (!ordered) errors.invalid(values, list, "must be ordered");
-}
-
-void omitted(const Path& path, std::string_view detail, FieldErrors& errors) {
-  errors.add({FieldError::Type::invalid, path.text(), {}, std::string(detail), {}, true});
 }
 
 void check_failure_rule(const Path& path, const Value& rule, const Value& spec,
@@ -492,50 +432,6 @@ void update_cron_job(const Value& object, const Value& old, FieldErrors& errors)
   check_cron_spec(object["spec"], old["spec"], errors);
 }
 
-void status_job(const Value& job, const Value& old, FieldErrors& errors) {
-  const Path path("status");
-  const Value &s = job["status"], &before = old["status"];
-  for (const char* field : {"active", "succeeded", "failed", "ready", "terminating"})
-    check_not_negative(path.child(field), s[field], errors);
-  const bool complete = condition_is_true(job, "Complete"),
-             failed = condition_is_true(job, "Failed");
-  const bool finished = complete || failed;
-  const Path conditions = path.child("conditions");
-  if (complete && failed)
-    omitted(conditions, "cannot set Complete=True and Failed=true conditions", errors);
-  if (complete && condition_is_true(job, "FailureTarget"))
-    omitted(conditions, "cannot set Complete=True and FailureTarget=true conditions", errors);
-  if (!s["completionTime"].is_null() && !complete)
-    errors.invalid(path.child("completionTime"), s["completionTime"],
-                   "cannot set completionTime when there is no Complete=True condition");
-  if (s["completionTime"].is_null() && complete)
-    errors.required(path.child("completionTime"), "completionTime is required for Complete jobs");
-  if (failed && !condition_is_true(job, "FailureTarget"))
-    omitted(conditions, "cannot set Failed=True condition without the FailureTarget=true condition",
-            errors);
-  if (complete && !condition_is_true(job, "SuccessCriteriaMet"))
-    omitted(conditions,
-            "cannot set Complete=True condition without the SuccessCriteriaMet=true condition",
-            errors);
-  if (finished && s["active"].as_int() > 0)
-    errors.invalid(path.child("active"), s["active"], "active>0 is invalid for finished job");
-  if (finished && s["startTime"].is_null())
-    errors.required(path.child("startTime"), "startTime is required for finished job");
-  if (finished && s["terminating"].as_int() > 0)
-    errors.invalid(path.child("terminating"), s["terminating"],
-                   "terminating>0 is invalid for finished job");
-  if (s["ready"].as_int() > s["active"].as_int())
-    errors.invalid(path.child("ready"), s["ready"], "cannot set more ready pods than active");
-  for (const char* type : {"Failed", "Complete", "FailureTarget"})
-    if (condition_is_true(old, type) && !condition_is_true(job, type))
-      omitted(conditions, "cannot disable the terminal " + std::string(type) + "=True condition",
-              errors);
-  for (const char* field : {"failed", "succeeded"})
-    if (s[field].as_int() < before[field].as_int())
-      errors.invalid(path.child(field), s[field].as_int(),
-                     "cannot decrease the " + std::string(field) + " counter");
-}
-
 }  // namespace
 
 std::vector<KindRules> batch_rules() {
@@ -543,7 +439,7 @@ std::vector<KindRules> batch_rules() {
       {.resource = "jobs.batch",
        .create = check_job,
        .update = update_job,
-       .status = status_job,
+       .status = check_job_status,
        .recheck = Recheck::custom},
       {.resource = "cronjobs.batch",
        .create = check_cron_job,

@@ -25,6 +25,36 @@ constexpr Good kGood[] = {{"MemoryPressure", "False", "KubeletHasSufficientMemor
                           {"PIDPressure", "False", "KubeletHasSufficientPID"},
                           {"Ready", "True", "KubeletReady"}};
 
+Duration seconds_of(const Value& seconds) {
+  return Duration::milliseconds(static_cast<std::int64_t>(seconds.as_double() * 1000 + 0.5));
+}
+
+// The state of every container: running since now, or ended now. `exits` wins over the code.
+void set_containers(Value& pod, Instant now, std::int64_t restarts,
+                    std::optional<std::int64_t> code, const Value& exits) {
+  const std::string time = to_rfc3339(now);
+  Value all = Value::array();
+  for (const Value& container : pod["spec"]["containers"].elements()) {
+    Value state = Value::object({{"running", Value::object({{"startedAt", time}})}});
+    if (code)
+      state = Value::object(
+          {{"terminated",
+            Value::object({{"exitCode", exits[container["name"].as_string()].as_int(*code)},
+                           {"finishedAt", time}})}});
+    all.push_back(Value::object({{"name", container["name"]},
+                                 {"restartCount", restarts},
+                                 {"ready", !code.has_value()},
+                                 {"state", state}}));
+  }
+  pod.edit("status").set("containerStatuses", all);
+}
+
+bool all_succeeded(const Value& pod) {
+  for (const Value& status : pod["status"]["containerStatuses"].elements())
+    if (status["state"]["terminated"]["exitCode"].as_int() != 0) return false;
+  return true;
+}
+
 }  // namespace
 
 bool glob_fits(std::string_view pattern, std::string_view text) {
@@ -32,7 +62,20 @@ bool glob_fits(std::string_view pattern, std::string_view text) {
   if (pattern[0] == '*')
     return glob_fits(pattern.substr(1), text) ||
            (!text.empty() && glob_fits(pattern, text.substr(1)));
-  return !text.empty() && (pattern[0] == '?' || pattern[0] == text[0]) &&
+  if (text.empty()) return false;
+  const std::size_t end = pattern[0] == '[' ? pattern.find(']', 2) : std::string_view::npos;
+  if (end != std::string_view::npos) {
+    const std::string_view choice = pattern.substr(1, end - 1);
+    bool fits = false;
+    for (std::size_t i = choice[0] == '^' ? 1 : 0; i < choice.size(); ++i) {
+      const bool range = i + 2 < choice.size() && choice[i + 1] == '-';
+      fits =
+          fits || (range ? choice[i] <= text[0] && text[0] <= choice[i + 2] : choice[i] == text[0]);
+      if (range) i += 2;
+    }
+    return fits != (choice[0] == '^') && glob_fits(pattern.substr(end + 1), text.substr(1));
+  }
+  return (pattern[0] == '?' || pattern[0] == text[0]) &&
          glob_fits(pattern.substr(1), text.substr(1));
 }
 
@@ -98,8 +141,11 @@ std::optional<Instant> ControlEnvironment::next_due() const {
           at(loss["to"]) > world_.now())
         next = earlier(next, at(loss["to"]));
   }
-  for (const Value& pod : world_.list("pods", {}))
+  for (const Value& pod : world_.list("pods", {})) {
     if (model::is_deleting(pod)) next = earlier(next, end_of(pod));
+    if (const auto life = lives_.find(model::uid_of(pod)); life != lives_.end())
+      next = earlier(next, life->second.due);
+  }
   return next;
 }
 
@@ -115,12 +161,95 @@ void ControlEnvironment::advance() {
     if (!kubelet.gone && !loss_end(kubelet.node, world_.now())) renew(kubelet.node);
     kubelet.renewal = kubelet.renewal + kRenewal;
   }
+  for (const Value& pod : world_.list("pods", {})) live(pod);
   for (const Value& pod : world_.list("pods", {})) {
     if (!model::is_deleting(pod)) continue;
     if (pod["metadata"]["deletionGracePeriodSeconds"].as_int() > 0)
       asked_.try_emplace(std::string(model::uid_of(pod)), world_.now());
     if (const auto due = end_of(pod); due && *due <= world_.now()) end(pod);
   }
+}
+
+void ControlEnvironment::live(const Value& pod) {
+  const auto [at, fresh] = lives_.try_emplace(std::string(model::uid_of(pod)));
+  Life& life = at->second;
+  if (fresh) {
+    life.made = world_.now();
+    const Value& rule = rule_of(pod);
+    if (rule.has("start") && !rule["neverStarts"].as_bool() &&
+        pod["status"]["phase"].as_string() == "Pending")
+      life.due = life.made + seconds_of(rule["start"]);
+  }
+  // Once asked to go a pod ends by its stop, not by its run.
+  if (model::pod_is_finished(pod) || model::is_deleting(pod)) life.due.reset();
+  if (life.due && *life.due <= world_.now()) step(pod, life);
+}
+
+void ControlEnvironment::begin_run(const Value& rule, Life& life) const {
+  life.step = Life::Step::end_run;
+  life.due.reset();
+  const Value& runs = rule["runs"];
+  if (life.run < runs.size()) life.due = world_.now() + seconds_of(runs[life.run][0]);
+}
+
+void ControlEnvironment::step(Value pod, Life& life) {
+  const Value& rule = rule_of(pod);
+  const Instant now = world_.now();
+  if (life.step == Life::Step::start || life.step == Life::Step::restart) {
+    if (pod["spec"]["nodeName"].as_string().empty())
+      pod.edit("spec").set("nodeName", rule["node"].as_string("node-a"));
+    pod.edit("status").set("phase", "Running");
+    set_containers(pod, now, life.restarts, {}, {});
+    const bool late = life.step == Life::Step::start && rule.has("ready");
+    set_ready(pod, !late, now);
+    begin_run(rule, life);
+    if (late) {
+      // The run goes on meanwhile; it is resumed where it would have been.
+      const Duration until_ready = seconds_of(rule["ready"]);
+      const auto end = life.due;
+      if (!end || now + until_ready < *end) {
+        life.step = Life::Step::get_ready;
+        life.due = now + until_ready;
+      }
+    }
+  } else if (life.step == Life::Step::get_ready) {
+    set_ready(pod, true, now);
+    const Duration until_ready = seconds_of(rule["ready"]);
+    begin_run(rule, life);
+    if (life.due) life.due = *life.due - until_ready;
+  } else {
+    end_run(pod, life);
+  }
+  world_.put("pods", pod);
+}
+
+// The run's time is over: the pod ends, or waits to start again.
+void ControlEnvironment::end_run(Value& pod, Life& life) {
+  const Value& rule = rule_of(pod);
+  const Instant now = world_.now();
+  const std::int64_t code = rule["runs"][life.run][1].as_int();
+  life.due.reset();
+  set_containers(pod, now, life.restarts, code, rule["exits"]);
+  set_ready(pod, false, now);
+  const bool again = code != 0 && life.run + 1 < rule["runs"].size() &&
+                     pod["spec"]["restartPolicy"].as_string() == "OnFailure";
+  if (again) {
+    life.due = now + Duration::seconds(std::int64_t{10} << life.restarts);
+    life.step = Life::Step::restart;
+    ++life.restarts;
+    ++life.run;
+    return;
+  }
+  Value& status = pod.edit("status");
+  status.set("phase", all_succeeded(pod) && !rule.has("reason") ? "Succeeded" : "Failed");
+  if (rule.has("reason")) status.set("reason", rule["reason"]);
+  if (rule.has("condition"))
+    pod.edit("status")
+        .edit("conditions")
+        .push_back(Value::object({{"type", "DisruptionTarget"},
+                                  {"status", "True"},
+                                  {"reason", rule["condition"]},
+                                  {"lastTransitionTime", to_rfc3339(now)}}));
 }
 
 void ControlEnvironment::renew(const std::string& node) {
@@ -165,11 +294,18 @@ void ControlEnvironment::come_back(const std::string& name) {
 }
 
 void ControlEnvironment::end(const Value& pod) {
-  Value ended = pod;
-  const std::int64_t code = rule_of(pod)["stopExit"].as_int(143);
-  ended.edit("status").set("phase", code == 0 ? "Succeeded" : "Failed");
   asked_.erase(std::string(model::uid_of(pod)));
-  world_.put("pods", ended);
+  if (!model::pod_is_finished(pod)) {
+    Value ended = pod;
+    const std::int64_t code = rule_of(pod)["stopExit"].as_int(143);
+    const auto life = lives_.find(model::uid_of(pod));
+    if (life != lives_.end() && ended["status"]["containerStatuses"].is_array()) {
+      set_containers(ended, world_.now(), life->second.restarts, code, {});
+      set_ready(ended, false, world_.now());
+    }
+    ended.edit("status").set("phase", code == 0 ? "Succeeded" : "Failed");
+    world_.put("pods", ended);
+  }
   cluster::Write write;
   write.verb = cluster::Write::Verb::remove;
   write.resource = "pods";

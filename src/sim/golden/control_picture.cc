@@ -98,6 +98,15 @@ Value ControlPicture::pod(const Value& object) const {
     else
       picture.set("otherFinalizer", finalizer);
   }
+  const Value& notes = model::annotations_of(object);
+  put(picture, "index", notes["batch.kubernetes.io/job-completion-index"]);
+  put(picture, "indexFailureCount", notes["batch.kubernetes.io/job-index-failure-count"]);
+  put(picture, "indexIgnoredFailureCount",
+      notes["batch.kubernetes.io/job-index-ignored-failure-count"]);
+  std::int64_t restarts = 0;
+  for (const Value& container : object["status"]["containerStatuses"].elements())
+    restarts += container["restartCount"].as_int();
+  if (restarts > 0) picture.set("restarts", restarts);
   put(picture, "deletionTimestamp", seconds(meta["deletionTimestamp"]));
   put(picture, "grace", meta["deletionGracePeriodSeconds"]);
   if (const Value& target = model::condition_of(object, "DisruptionTarget"); !target.is_null())
@@ -129,17 +138,52 @@ Value ControlPicture::slice(const Value& object) const {
   return picture;
 }
 
+Value ControlPicture::conditions(const Value& list, bool with_generation) const {
+  Value all = Value::array();
+  for (const Value& condition : list.elements()) {
+    Value one = Value::object({{"at", seconds(condition["lastTransitionTime"])}});
+    if (with_generation) one.set("observedGeneration", condition["observedGeneration"].as_int());
+    for (const char* key : {"type", "status", "reason", "message"}) put(one, key, condition[key]);
+    all.push_back(std::move(one));
+  }
+  return all.empty() ? Value() : all;
+}
+
+Value ControlPicture::job(const Value& object) const {
+  const Value &status = object["status"], &meta = object["metadata"];
+  Value picture = Value::object();
+  for (const char* count : {"active", "succeeded", "failed"})
+    if (status[count].as_int() != 0) picture.set(count, status[count]);
+  for (const char* kept : {"ready", "terminating", "failedIndexes"})
+    if (!status[kept].is_null()) picture.set(kept, status[kept]);
+  put(picture, "completedIndexes", status["completedIndexes"]);
+  for (const char* time : {"startTime", "completionTime"})
+    put(picture, time, seconds(status[time]));
+  const Value& uncounted = status["uncountedTerminatedPods"];
+  if (const auto count = uncounted["succeeded"].size() + uncounted["failed"].size(); count > 0)
+    picture.set("uncounted", count);
+  put(picture, "conditions", conditions(status["conditions"], false));
+  put(picture, "scheduledFor",
+      model::annotations_of(object)["batch.kubernetes.io/cronjob-scheduled-timestamp"]);
+  if (!meta["finalizers"].empty()) picture.set("finalizers", meta["finalizers"]);
+  put(picture, "deletedAt", seconds(meta["deletionTimestamp"]));
+  return picture;
+}
+
+Value ControlPicture::cron_job(const Value& object) const {
+  const Value& status = object["status"];
+  Value picture = Value::object();
+  put(picture, "active", names_in(status["active"]));
+  for (const char* time : {"lastScheduleTime", "lastSuccessfulTime"})
+    put(picture, time, seconds(status[time]));
+  return picture;
+}
+
 Value ControlPicture::budget(const Value& object) const {
   Value picture = object["status"];
   if (!picture.is_object()) return Value::object();
-  Value conditions = Value::array();
-  for (const Value& condition : picture["conditions"].elements()) {
-    Value one = Value::object({{"at", seconds(condition["lastTransitionTime"])},
-                               {"observedGeneration", condition["observedGeneration"].as_int()}});
-    for (const char* key : {"type", "status", "reason", "message"}) put(one, key, condition[key]);
-    conditions.push_back(std::move(one));
-  }
-  if (!conditions.empty()) picture.set("conditions", conditions);
+  if (const Value list = conditions(picture["conditions"], true); !list.is_null())
+    picture.set("conditions", list);
   if (const Value& disrupted = object["status"]["disruptedPods"]; disrupted.is_object()) {
     Value times = Value::object();
     for (const codec::Member& m : disrupted.members()) times.set(m.key(), seconds(m.value));
@@ -154,6 +198,12 @@ std::map<std::string, Value> ControlPicture::watched() const {
     for (const Value& object : world_.list("nodes", {})) all[key_of("Node", object)] = node(object);
   if (runs("nodelifecycle") || (runs("job") && !runs("cronjob")))
     for (const Value& object : world_.list("pods", {})) all[key_of("Pod", object)] = pod(object);
+  if (runs("job") || runs("cronjob"))
+    for (const Value& object : world_.list("jobs.batch", {}))
+      all[key_of("Job", object)] = job(object);
+  if (runs("cronjob"))
+    for (const Value& object : world_.list("cronjobs.batch", {}))
+      all[key_of("CronJob", object)] = cron_job(object);
   if (runs("disruption"))
     for (const Value& object : world_.list("poddisruptionbudgets.policy", {}))
       all[key_of("PodDisruptionBudget", object)] = budget(object);

@@ -28,6 +28,9 @@ class ControlPicture {
   Value pod(const Value& object) const;
   Value slice(const Value& object) const;
   Value budget(const Value& object) const;
+  Value job(const Value& object) const;
+  Value cron_job(const Value& object) const;
+  Value conditions(const Value& list, bool with_generation) const;
   Value seconds(const Value& time) const;
 
   const World& world_;

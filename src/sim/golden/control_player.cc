@@ -12,10 +12,12 @@
 #include "control/common/kinds.h"
 #include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
+#include "control/job/job.h"
 #include "control/nodelifecycle/nodelifecycle.h"
 #include "control/podgc/podgc.h"
 #include "control/resourcequota/resourcequota.h"
 #include "control/tainteviction/tainteviction.h"
+#include "control/ttlafterfinished/ttlafterfinished.h"
 #include "host/virtual_loop.h"
 #include "model/meta.h"
 #include "runtime/manager.h"
@@ -87,6 +89,8 @@ std::unique_ptr<cluster::Controller> controller_of(std::string_view name, const 
     return std::make_unique<control::PodGcController>(own);
   }
   static const std::vector<control::ObjectKind> kinds = control::object_kinds(model::TypeTable());
+  if (name == "job") return std::make_unique<control::JobController>();
+  if (name == "ttl") return std::make_unique<control::TtlAfterFinishedController>();
   if (name == "disruption") return std::make_unique<control::DisruptionController>(kinds);
   if (name == "resourcequota") {
     // The kinds that the controller of the recordings saw.
@@ -267,8 +271,9 @@ std::vector<Value> ControlGame::play() {
   start_controllers();
   const Instant end = start_ + seconds_of(scenario_["end"]);
   for (Instant t = start_; t <= end && error_.empty();) {
-    const auto beginning = loop_.call_at(t, [&] { begin(t); });
+    // What the controllers had planned for this time comes before what happens to them.
     loop_.run_until(t);
+    begin(t);
     settle();
     if (Value entry = picture_.take(); !entry.is_null()) {
       entry.set("t", static_cast<double>((t - start_).count_milliseconds()) / 1000);
@@ -280,11 +285,14 @@ std::vector<Value> ControlGame::play() {
   return entries;
 }
 
-// Lists whose order the recordings sort in their own way.
+// Lists whose order the recordings sort in their own way. Some are told in their own order.
 Value in_order(const Value& value) {
   if (value.is_object()) {
     Value all = Value::object();
-    for (const codec::Member& m : value.members()) all.set(m.key(), in_order(m.value));
+    for (const codec::Member& m : value.members()) {
+      const bool told = m.key() == "conditions" || m.key() == "active" || m.key() == "finalizers";
+      all.set(m.key(), told ? m.value : in_order(m.value));
+    }
     return all;
   }
   if (!value.is_array()) return value;

@@ -41,6 +41,12 @@ TEST(ControlRecordings, DisruptionBudget) {
 TEST(ControlRecordings, ResourceQuota) {
   expect_passing("quota.json", 17);
 }
+TEST(ControlRecordings, Job) {
+  expect_passing("job.json", 68);
+}
+TEST(ControlRecordings, JobRandom) {
+  expect_passing("job-random.json", 27);
+}
 
 }  // namespace
 }  // namespace keelson::sim::golden

@@ -38,6 +38,7 @@ constexpr std::array<KindOf, 19> kKinds{
      {"CronJob", "cronjobs.batch", true},
      {"Node", "nodes", false}}};
 
+constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::string_view kTemplateGeneration = "deprecated.daemonset.template.generation";
 
 void fill(Value& object, std::string_view key, const Value& value) {
@@ -364,6 +365,17 @@ Result<Value> World::remove(const cluster::Write& write) {
       graceful
           ? write.grace_seconds.value_or(object["spec"]["terminationGracePeriodSeconds"].as_int(30))
           : 0;
+  if (write.propagation == "Foreground" && !model::is_deleting(object)) {
+    // The dependents go first; see collect_garbage.
+    Value going = object;
+    Value& meta = going.edit("metadata");
+    meta.edit("finalizers").push_back(kForeground);
+    meta.set("deletionTimestamp", to_rfc3339(now()));
+    meta.set("deletionGracePeriodSeconds", 0);
+    meta.set("generation", model::generation_of(object) + 1);
+    store(write.resource, going);
+    return going;
+  }
   const bool finalizers = !object["metadata"]["finalizers"].empty();
   if (grace == 0 && !finalizers && !waits) {
     erase(write.resource, get(write.resource, write.namespace_, write.name));
@@ -413,8 +425,40 @@ void World::orphan_dependents(const Value& owner) {
     }
 }
 
+// An owner that waits for its dependents: they are deleted, and when the last is gone, so is it.
+bool World::delete_dependents(std::string_view resource, Value owner) {
+  bool changed = false, left = false;
+  for (const KindOf& known : kKinds)
+    for (const Value& dependent : owned_by(known.resource, model::uid_of(owner))) {
+      left = true;
+      if (model::is_deleting(dependent)) continue;
+      cluster::Write write;
+      write.verb = cluster::Write::Verb::remove;
+      write.resource = known.resource;
+      write.namespace_ = model::namespace_of(dependent);
+      write.name = model::name_of(dependent);
+      changed = commit(write).ok() || changed;
+    }
+  if (left) return changed;
+  Value kept = Value::array();
+  for (const Value& finalizer : owner["metadata"]["finalizers"].elements())
+    if (finalizer.as_string() != kForeground) kept.push_back(finalizer);
+  if (kept.empty()) {
+    erase(resource, owner);
+  } else {
+    owner.edit("metadata").set("finalizers", kept);
+    store(resource, owner);
+  }
+  return true;
+}
+
 bool World::collect_garbage() {
   bool changed = remove_unused_claims();
+  for (const KindOf& known : kKinds)
+    for (const Value& object : list(known.resource, {}))
+      for (const Value& finalizer : object["metadata"]["finalizers"].elements())
+        if (finalizer.as_string() == kForeground && model::is_deleting(object))
+          changed = delete_dependents(known.resource, object) || changed;
   for (const KindOf& known : kKinds) {
     for (Value& object : list(known.resource, {})) {
       const codec::Array& owners = object["metadata"]["ownerReferences"].elements();

@@ -86,6 +86,7 @@ class World : public cluster::View {
   Result<Value> replace(std::string_view resource, const Value& before, Value after,
                         std::string_view subresource);
   std::string fresh_name(std::string_view resource, std::string_view prefix);
+  bool delete_dependents(std::string_view resource, Value owner);
   bool claim_is_used(const Value& claim) const;
   bool remove_unused_claims();
   const Value* find(std::string_view resource, const cluster::Key& key) const;
