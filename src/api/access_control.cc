@@ -58,6 +58,28 @@ void check_selector(const Value& selector, const std::string& path, std::vector<
   }
 }
 
+Value in_order(const Value& value, std::initializer_list<std::string_view> keys) {
+  Value out = Value::object();
+  for (const std::string_view key : keys)
+    if (value.has(key)) out.set(key, value[key]);
+  return out;
+}
+
+// Metadata with its members in the order in which the original prints them.
+Value as_printed(const Value& metadata) {
+  Value out = in_order(metadata, {"name", "generateName", "namespace", "selfLink", "uid",
+                                  "resourceVersion", "generation", "creationTimestamp",
+                                  "deletionTimestamp", "deletionGracePeriodSeconds", "labels",
+                                  "annotations", "ownerReferences", "finalizers"});
+  if (!metadata.has("managedFields")) return out;
+  Value owners = Value::array();
+  for (const Value& one : metadata["managedFields"].elements())
+    owners.push_back(in_order(one, {"manager", "operation", "apiVersion", "time", "fieldsType",
+                                    "fieldsV1", "subresource"}));
+  out.set("managedFields", std::move(owners));
+  return out;
+}
+
 Result<void> validate_review(const registry::Request& request, const Value& object) {
   using registry::cause_invalid, registry::cause_invalid_text;
   const Value& spec = object["spec"];
@@ -91,7 +113,8 @@ Result<void> validate_review(const registry::Request& request, const Value& obje
   Value plain = metadata;
   if (plain.is_object()) plain.erase("managedFields");
   if (!plain.empty())
-    causes.push_back(cause_invalid_text("metadata", codec::to_json(metadata), "must be empty"));
+    causes.push_back(
+        cause_invalid_text("metadata", codec::to_json(as_printed(metadata)), "must be empty"));
   if (causes.empty()) return {};
   return registry::invalid({kReviews, ""}, "", std::move(causes));
 }

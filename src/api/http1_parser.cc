@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLineBytesMax = 256;  // of a chunk's size line
 constexpr std::size_t kFieldsMax = 512;
+constexpr std::uint64_t kChunkBytesMax = std::uint64_t{1} << 32;  // of one chunk, as announced
 
 constexpr std::array<bool, 256> make_token_table() {
   std::array<bool, 256> table{};
@@ -269,6 +270,8 @@ bool Http1Parser::end_line() {
   const auto [end, code] = std::from_chars(size.data(), size.data() + size.size(), body_left_, 16);
   if (size.empty() || code != std::errc() || end != size.data() + size.size())
     return fail(400, "malformed chunk");
+  // No honest sender announces this much; waiting for it would hold the connection.
+  if (body_left_ > kChunkBytesMax) return fail(400, "chunk length too large");
   body_kind_ = body_left_ == 0 ? BodyKind::trailer : BodyKind::chunk_data;
   return true;
 }

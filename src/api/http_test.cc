@@ -64,6 +64,7 @@ TEST(Http1Parser, RefusesWhatTwoParsersCouldReadDifferently) {
   EXPECT_EQ(parse(post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n"), "failed 400");
   EXPECT_EQ(parse(post + "Transfer-Encoding: chunked\r\n\r\n-1\r\n"), "failed 400");
   EXPECT_EQ(parse(post + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n"), "failed 400");
+  EXPECT_EQ(parse(post + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n"), "failed 400");
 }
 
 TEST(Http1Parser, BoundsHeadAndBody) {

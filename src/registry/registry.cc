@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "model/meta.h"
 #include "registry/state.h"
+#include "registry/subresources.h"
 
 namespace keelson::registry {
 
@@ -59,6 +60,7 @@ Result<Response> Registry::execute(const Request& request) {
 }
 
 Result<Response> Registry::State::perform(Call& call) {
+  if (call.resource_name() == "componentstatuses") return component_statuses(*this, call);
   if (call.subresource || !call.resource->stored)
     if (auto answer = special(call)) return std::move(*answer);
   switch (call.request.verb) {

@@ -7,6 +7,7 @@
 namespace keelson::registry {
 
 Result<Response> execute_scale(Registry::State& state, Call& call);
+Result<Response> component_statuses(Registry::State& state, Call& call);
 Result<Response> bind_pod(Registry::State& state, Call& call);
 Result<Response> evict_pod(Registry::State& state, Call& call);
 

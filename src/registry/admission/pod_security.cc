@@ -1,25 +1,20 @@
-// PodSecurity: the Pod Security Standards by the labels of the namespace: enforce refuses pods,
-// warn warns about pods and the templates of workloads. One check is one small function that says
-// what a pod does that its level forbids; the checks of a level are listed in the order of their
-// reports.
+// The Pod Security Standards. One check is one small function that says what a pod does that its
+// level forbids; the checks of a level are listed in the order of their reports.
+#include "registry/admission/pod_security.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "base/text.h"
 #include "model/meta.h"
-#include "registry/admission/admission.h"
 
 namespace keelson::registry::admission {
 
 namespace {
 
-constexpr int kLatest = 1'000'000;
-
-// "reason (detail)"; an empty reason: allowed.
-struct Finding {
-  std::string reason, detail;
-};
+using codec::Value;
+using Finding = PodFinding;
 
 struct Subject {
   const Value& meta;
@@ -408,69 +403,12 @@ std::vector<Finding> findings(const Subject& pod, std::string_view level) {
   return out;
 }
 
-struct Policy {
-  std::string level = "privileged", version = "latest";
-  int number() const {
-    if (version == "latest") return kLatest;
-    return static_cast<int>(parse_int(version.substr(version.find('.') + 1)).value_or(kLatest));
-  }
-};
-
-Policy policy_of(const Value& ns, const std::string& mode) {
-  Policy out;
-  const std::string prefix = "pod-security.kubernetes.io/" + mode;
-  if (const auto level = model::label_of(ns, prefix); !level.empty()) out.level = level;
-  if (const auto version = model::label_of(ns, prefix + "-version"); !version.empty())
-    out.version = version;
-  return out;
-}
-
-std::string violation(const Policy& policy, const Value& meta, const Value& spec) {
-  if (policy.level != "baseline" && policy.level != "restricted") return {};
-  std::vector<std::string> parts;
-  for (const Finding& one : findings({meta, spec, policy.number()}, policy.level))
-    parts.push_back(one.reason + (one.detail.empty() ? "" : " (" + one.detail + ")"));
-  if (parts.empty()) return {};
-  return "PodSecurity " + quote(policy.level + ":" + policy.version) + ": " + join(parts, ", ");
-}
-
-// The pod template of a workload; null for other kinds.
-const Value& template_of(std::string_view resource, const Value& object) {
-  static const Value none;
-  if (resource == "podtemplates") return object["template"];
-  if (resource == "cronjobs.batch") return object.at("spec.jobTemplate.spec.template");
-  for (std::string_view one : {"replicationcontrollers", "replicasets.apps", "deployments.apps",
-                               "statefulsets.apps", "daemonsets.apps", "jobs.batch"})
-    if (resource == one) return object["spec"]["template"];
-  return none;
-}
-
 }  // namespace
 
-Result<void> pod_security(Admission& admission) {
-  if (admission.removing() || admission.namespace_name().empty()) return {};
-  const bool pod =
-      admission.resource() == "pods" &&
-      (admission.subresource().empty() || admission.subresource() == "ephemeralcontainers");
-  const Value& object = admission.object();
-  const Value& subject = pod ? object
-                         : admission.subresource().empty()
-                             ? template_of(admission.resource(), object)
-                             : Value();
-  if (!subject["spec"].is_object()) return {};
-  // A pod whose spec stays is not judged again.
-  if (pod && admission.updating() && object["spec"] == admission.old()["spec"]) return {};
-  const Value ns = admission.state().object("namespaces", "", admission.namespace_name());
-  if (pod)
-    if (const std::string why =
-            violation(policy_of(ns, "enforce"), subject["metadata"], subject["spec"]);
-        !why.empty())
-      return admission.refuse("violates " + why);
-  if (const std::string why =
-          violation(policy_of(ns, "warn"), subject["metadata"], subject["spec"]);
-      !why.empty())
-    admission.call().warn("would violate " + why);
-  return {};
+std::vector<PodFinding> pod_findings(const Value& meta, const Value& spec, std::string_view level,
+                                     int version) {
+  if (level != "baseline" && level != "restricted") return {};
+  return findings({meta, spec, version}, level);
 }
 
 }  // namespace keelson::registry::admission

@@ -118,7 +118,8 @@ Result<void> resource_quota(Admission& admission) {
       usage = model::quota_usage(name, object, now);
       if (admission.updating()) before = model::quota_usage(name, admission.old(), now);
     }
-    const bool was_counted = admission.updating() && model::quota_matches(quota, name, admission.old());
+    const bool was_counted =
+        admission.updating() && model::quota_matches(quota, name, admission.old());
     const Usage delta = delta_of(usage, was_counted ? before : Usage());
     if (delta.empty()) continue;
     TRY(Value used, charge(admission, quota, delta));
