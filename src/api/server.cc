@@ -59,11 +59,11 @@ void Exchange::fail(const Error& error) {
 
 Server::State::State(ServerParts p) : parts(std::move(p)) {}
 
-void Server::State::when_durable(std::int64_t revision, std::function<void()> call) {
-  if (revision > 0 && parts.when_durable) {
-    parts.when_durable(revision, std::move(call));
+void Server::State::settle(std::int64_t revision, std::function<void(Result<void>)> call) {
+  if (revision > 0 && parts.settle) {
+    parts.settle(revision, std::move(call));
   } else {
-    call();
+    call({});
   }
 }
 

@@ -44,8 +44,8 @@ struct ServerParts {
   registry::Registry& registry;
   AccessControl& access;
   Prng& rng;
-  // store::Store::when_durable with a plain number; empty: everything counts as durable.
-  std::function<void(std::int64_t revision, std::function<void()>)> when_durable = {};
+  // store::Store::settle with a plain number; empty: everything counts as durable.
+  std::function<void(std::int64_t revision, std::function<void(Result<void>)>)> settle = {};
   cluster::PodStreams* pod_streams = nullptr;  // null: no containers to reach (404s as without)
   // The state that /readyz and /livez report besides our own; empty means ready. Names of what is
   // not ready yet.

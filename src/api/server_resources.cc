@@ -288,8 +288,13 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   if (!result.ok()) return exchange->fail(result.error());
   auto response = std::make_shared<registry::Response>(std::move(result).value());
   const std::int64_t revision = response->revision;
-  when_durable(revision, [exchange, response = std::move(response)] {
-    exchange->answer(encode(response, exchange->format));
+  const bool reads = *verb == Verb::get || *verb == Verb::list;
+  settle(revision, [exchange, reads, response = std::move(response)](const Result<void>& settled) {
+    if (settled.ok()) return exchange->answer(encode(response, exchange->format));
+    // A change may still come to hold: whoever repeats it must know.
+    exchange->fail(reads ? settled.error()
+                         : Error{Reason::timeout,
+                                 settled.error().message + "; whether this change holds is open"});
   });
 }
 

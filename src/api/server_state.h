@@ -71,8 +71,8 @@ struct Server::State : std::enable_shared_from_this<State> {
 
   const Documents& current_documents();
   const std::string& document(const std::string& key, const std::function<Value()>& make);
-  // Runs the call once this revision is durable.
-  void when_durable(std::int64_t revision, std::function<void()> call);
+  // Runs the call once this revision is durable, or with the reason why it is not.
+  void settle(std::int64_t revision, std::function<void(Result<void>)> call);
 };
 
 Error not_found_path();  // "the server could not find the requested resource"

@@ -58,11 +58,17 @@ class ServerTest : public testing::Test {
     registry_ = std::make_unique<registry::Registry>(*store_, access_->environment());
     KEELSON_CHECK(registry_->start().ok());
     access_->attach(*registry_);
-    server_ = std::make_unique<Server>(ServerParts{.loop = loop_,
-                                                   .sockets = *sockets_,
-                                                   .registry = *registry_,
-                                                   .access = *access_,
-                                                   .rng = rng_});
+    server_ = std::make_unique<Server>(
+        ServerParts{.loop = loop_,
+                    .sockets = *sockets_,
+                    .registry = *registry_,
+                    .access = *access_,
+                    .rng = rng_,
+                    .settle = [this](std::int64_t, auto call) {
+                      if (disk_full_)
+                        return call(Error{Reason::service_unavailable, "the store cannot write"});
+                      call({});
+                    }});
   }
 
   Answer ask(std::string method, std::string target, std::string body = {},
@@ -87,6 +93,7 @@ class ServerTest : public testing::Test {
     loop_.run();
   }
 
+  bool disk_full_ = false;
   host::LinuxLoop loop_;
   Prng rng_{7};
   host::VirtualFiles files_;
@@ -99,6 +106,14 @@ class ServerTest : public testing::Test {
 };
 
 constexpr const char* kConfigMaps = "/api/v1/namespaces/default/configmaps";
+
+TEST_F(ServerTest, AFullDiskKeepsNobodyWaiting) {
+  disk_full_ = true;
+  EXPECT_EQ(ask("GET", kConfigMaps).code, 503);
+  const Answer made = ask("POST", kConfigMaps, R"({"metadata":{"name":"a"}})");
+  EXPECT_EQ(made.code, 504);
+  EXPECT_NE(made.text.find("whether this change holds is open"), std::string::npos);
+}
 
 TEST_F(ServerTest, CreatesReadsListsAndDeletes) {
   EXPECT_EQ(ask("POST", kConfigMaps, R"({"metadata":{"name":"a"},"data":{"k":"v"}})").code, 201);

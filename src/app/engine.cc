@@ -156,18 +156,23 @@ EngineReport Engine::Parts::report() const {
 }
 
 Result<void> Engine::Parts::serve() {
-  server = std::make_unique<api::Server>(
-      api::ServerParts{.loop = loop,
-                       .sockets = *sockets,
-                       .registry = *registry,
-                       .access = *access,
-                       .rng = rng,
-                       .when_durable =
-                           [this](std::int64_t revision, std::function<void()> call) {
-                             store->when_durable({revision}, std::move(call));
-                           },
-                       .pod_streams = nodes ? &nodes->streams() : nullptr,
-                       .version_text = kKubernetesVersion});
+  server = std::make_unique<api::Server>(api::ServerParts{
+      .loop = loop,
+      .sockets = *sockets,
+      .registry = *registry,
+      .access = *access,
+      .rng = rng,
+      .settle =
+          [this](std::int64_t revision, std::function<void(Result<void>)> call) {
+            store->settle({revision}, std::move(call));
+          },
+      .pod_streams = nodes ? &nodes->streams() : nullptr,
+      .not_ready =
+          [this] {
+            const bool failing = store->failing();
+            return failing ? std::vector<std::string>{"etcd"} : std::vector<std::string>();
+          },
+      .version_text = kKubernetesVersion});
   if (metrics) {
     server->add_group(metrics->group());
     server->add_group(report_group(options.name, [this] { return report(); }));

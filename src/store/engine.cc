@@ -34,8 +34,9 @@ class Engine : public Store {
         durably_(index_, recovered.log.durable),
         log_bytes_at_snapshot_(-static_cast<std::int64_t>(recovered.log_bytes)) {
     if (files_ != nullptr)
-      log_ = std::make_unique<Log>(loop_, *files_, options_, std::move(recovered.log),
-                                   [this] { on_durable(); });
+      log_ = std::make_unique<Log>(
+          loop_, *files_, options_, std::move(recovered.log), [this] { on_durable(); },
+          [this] { on_failing(); });
   }
 
   Revision revision() const override { return index_.revision(); }
@@ -44,6 +45,7 @@ class Engine : public Store {
 
   Result<Revision> commit(Transaction transaction) override;
   void when_durable(Revision revision, std::function<void()> call) override;
+  void settle(Revision revision, std::function<void(Result<void>)> call) override;
 
   EntryPtr get(std::string_view key) const override { return index_.get(key); }
   Result<EntryPtr> get_at(std::string_view key, Revision at) const override {
@@ -85,6 +87,7 @@ class Engine : public Store {
     index_.compact(std::min(revision, compaction_bound()));
   }
   void snapshot(std::function<void(Result<Revision>)> done) override;
+  bool failing() const override { return log_ && log_->failing(); }
   Statistics statistics() const override;
 
  private:
@@ -105,6 +108,8 @@ class Engine : public Store {
   }
   void pump_soon();
   void on_durable();
+  void on_failing();
+  Error cannot_write() const;
   void snapshot_done(Result<void> result);
   void remove_obsolete(Revision snapshot);
 
@@ -118,7 +123,8 @@ class Engine : public Store {
   std::unique_ptr<Log> log_;  // null: in memory only
   std::unique_ptr<SnapshotWriter> snapshot_;
   std::vector<std::function<void(Result<Revision>)>> snapshot_waiters_;
-  std::multimap<Revision, std::function<void()>> waiters_;  // equal ones in order of asking
+  using Waiters = std::multimap<Revision, std::function<void(Result<void>)>>;
+  Waiters waiters_, settlers_;  // equal ones in order of asking
   bool pump_posted_ = false;
   std::int64_t log_bytes_at_snapshot_;
   std::uint64_t commits_ = 0, snapshots_ = 0;
@@ -142,11 +148,7 @@ Result<void> Engine::check_expectations(const Transaction& transaction) const {
 }
 
 Result<Revision> Engine::commit(Transaction transaction) {
-  if (log_ && log_->failing()) {
-    Error error{Reason::service_unavailable, "the store cannot write: " + log_->failure().message};
-    error.retry_after_seconds = 1;
-    return error;
-  }
+  if (log_ && log_->failing()) return cannot_write();
   TRY_VOID(check_expectations(transaction));
   std::erase_if(transaction.deletes, [&](const std::string& key) { return !index_.get(key); });
   if (transaction.puts.empty() && transaction.deletes.empty()) return index_.revision();
@@ -175,14 +177,32 @@ Result<Revision> Engine::commit(Transaction transaction) {
 
 void Engine::when_durable(Revision revision, std::function<void()> call) {
   if (revision <= durable()) return call();
-  waiters_.emplace(revision, std::move(call));
+  waiters_.emplace(revision, [call = std::move(call)](const Result<void>&) { call(); });
+}
+
+void Engine::settle(Revision revision, std::function<void(Result<void>)> call) {
+  if (revision <= durable()) return call({});
+  if (log_->failing()) return call(cannot_write());
+  settlers_.emplace(revision, std::move(call));
+}
+
+Error Engine::cannot_write() const {
+  Error error{Reason::service_unavailable, "the store cannot write: " + log_->failure().message};
+  error.retry_after_seconds = 1;
+  return error;
+}
+
+void Engine::on_failing() {
+  const Error error = cannot_write();
+  for (auto& [revision, call] : std::exchange(settlers_, {})) call(error);
 }
 
 void Engine::on_durable() {
-  while (!waiters_.empty() && waiters_.begin()->first <= durable()) {
-    auto node = waiters_.extract(waiters_.begin());
-    node.mapped()();
-  }
+  for (Waiters* waiters : {&waiters_, &settlers_})
+    while (!waiters->empty() && waiters->begin()->first <= durable()) {
+      auto node = waiters->extract(waiters->begin());
+      node.mapped()({});
+    }
   pump_soon();
   auto written = static_cast<std::int64_t>(log_->bytes_written()) - log_bytes_at_snapshot_;
   if (!snapshot_ && written > static_cast<std::int64_t>(options_.snapshot_log_bytes)) snapshot({});

@@ -91,11 +91,12 @@ Result<void> Log::Writer::begin_segment(Job& job) {
 }
 
 Log::Log(host::Loop& loop, host::Files& files, const Options& options, Start start,
-         std::function<void()> on_durable)
+         std::function<void()> on_durable, std::function<void()> on_failing)
     : loop_(loop),
       files_(files),
       options_(options),
       on_durable_(std::move(on_durable)),
+      on_failing_(std::move(on_failing)),
       writer_(std::make_shared<Writer>(files, options.directory, options.segment_bytes,
                                        start.next_number,
                                        std::min(kFirstSegmentBytes, options.segment_bytes))),
@@ -163,6 +164,7 @@ void Log::written(Job& job) {
                              auto keep = std::move(retry_);
                              write(std::move(bytes), last);
                            });
+    on_failing_();
     return;
   }
   in_flight_ = false;

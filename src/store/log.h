@@ -33,7 +33,7 @@ class Log {
     Revision tail_last = {};
   };
   Log(host::Loop& loop, host::Files& files, const Options& options, Start start,
-      std::function<void()> on_durable);
+      std::function<void()> on_durable, std::function<void()> on_failing);
   ~Log();
 
   void append(Revision revision, Instant time, const std::vector<EntryPtr>& puts,
@@ -62,7 +62,7 @@ class Log {
   host::Loop& loop_;
   host::Files& files_;
   Options options_;
-  std::function<void()> on_durable_;
+  std::function<void()> on_durable_, on_failing_;
   std::shared_ptr<Writer> writer_;  // used by the job in flight only
   std::vector<Segment> segments_;   // the last one may still be written to
   std::string batch_;

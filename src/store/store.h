@@ -166,6 +166,10 @@ class Store {
   // order of revision. Never called if the store ends first.
   virtual void when_durable(Revision revision, std::function<void()> call) = 0;
 
+  // As when_durable, but a disk that takes no writes keeps nobody waiting: the call then gets that
+  // error (service_unavailable) once instead, while the commit itself is still tried again.
+  virtual void settle(Revision revision, std::function<void(Result<void>)> call) = 0;
+
   // Null if absent.
   virtual EntryPtr get(std::string_view key) const = 0;
   // Errors: expired below compacted(); invalid above revision().
@@ -193,6 +197,7 @@ class Store {
   // Writes a snapshot without stopping the loop; `done` gets its revision. One at a time: a second
   // call while one is being written joins it.
   virtual void snapshot(std::function<void(Result<Revision>)> done) = 0;
+  virtual bool failing() const = 0;  // the disk takes no writes at present
   virtual Statistics statistics() const = 0;
 };
 

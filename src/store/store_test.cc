@@ -308,9 +308,22 @@ TEST_F(DurableTest, AFullDiskIsRefusedAndRecoveredFrom) {
     return std::nullopt;
   });
   bool told = false;
+  int settled = 0, unsettled = 0;
+  const auto on_settled = [&](const Result<void>& result) {
+    result.ok() ? ++settled : ++unsettled;
+  };
   Revision r = *store->commit(put("a", "kept"));
   store->when_durable(r, [&] { told = true; });
+  store->settle(r, on_settled);
+  EXPECT_EQ(unsettled, 0);
+  EXPECT_FALSE(store->failing());
   loop.run_ready();
+  EXPECT_TRUE(store->failing());
+  EXPECT_EQ(unsettled, 1);                 // who waited is told
+  store->settle(r, on_settled);            // who comes now too
+  store->settle(Revision{1}, on_settled);  // what is durable is there
+  EXPECT_EQ(unsettled, 2);
+  EXPECT_EQ(settled, 1);
   auto refused = store->commit(put("b", "1"));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, Reason::service_unavailable);
