@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "model/custom/metadata.h"
 #include "model/go_time.h"
 #include "model/json_places.h"
 #include "model/meta.h"
@@ -501,22 +502,63 @@ bool is_inside(std::string_view path, const std::vector<std::string>& roots) {
                      [&](const std::string& root) { return path.substr(0, root.size()) == root; });
 }
 
+Error cannot_handle(std::string_view kind, std::string_view version, const Resource& resource,
+                    const std::string& why) {
+  return bad(std::string(kind) + " in version " + quote(version) + " cannot be handled as a " +
+             resource.kind + ": " + why);
+}
+
+// A custom object follows its schema, its metadata the type. What is of another kind is left alone:
+// validation refuses it.
 Result<Decoded> decode_custom(const Resource& resource, const Value& value,
-                              const std::vector<std::string>& duplicates, bool note_unknown,
-                              FieldValidation validation, std::string_view source) {
+                              const std::vector<std::string>& duplicates,
+                              FieldValidation validation) {
+  const std::string kind = value["kind"].str(), api = value["apiVersion"].str();
+  const GroupVersion gv = group_version_of(api);
   Value object = value;
   std::vector<std::string> unknown;
-  prune_custom(resource.schema, object, note_unknown ? &unknown : nullptr);
-  if (object["metadata"].is_object()) {
-    Decoder metadata(note_unknown, source);
-    Value decoded = metadata.decode(*resource.type->field("metadata")->type, object["metadata"]);
-    if (!metadata.failed()) object.set("metadata", std::move(decoded));
-    for (const std::string& path : metadata.unknown_paths()) unknown.push_back("metadata." + path);
+  DecodedMetadata metadata;
+  if (value.has("metadata")) {
+    metadata = decode_metadata(value["metadata"]);
+    if (!metadata.problem.empty())
+      return cannot_handle(kind, gv.version, resource, metadata.problem);
+    for (const std::string& path : metadata.unknown) unknown.push_back("metadata." + path);
   }
-  object.set("kind", resource.kind);
-  object.set("apiVersion", resource.api_version());
-  return finish(std::move(object), strict_errors(unknown, duplicates, source),
-                {resource.group, resource.version, resource.kind}, validation);
+  if (gv.group == resource.group && kind == resource.kind) {
+    const Value& schema = gv.version == resource.version ? resource.schema : Value();
+    std::vector<std::string> dropped, embedded;
+    prune_custom(schema, object, &dropped);
+    drop_nulls_custom(schema, object);
+    if (auto problem = coerce_embedded(schema, object, false, &embedded))
+      return cannot_handle(kind, gv.version, resource, *problem);
+    std::sort(dropped.begin(), dropped.end());
+    std::sort(embedded.begin(), embedded.end());
+    unknown.insert(unknown.end(), dropped.begin(), dropped.end());
+    unknown.insert(unknown.end(), embedded.begin(), embedded.end());
+  }
+  object.set("kind", kind);
+  if (!api.empty()) object.set("apiVersion", api);
+  if (value.has("metadata")) object.set("metadata", std::move(metadata.metadata));
+  std::vector<std::string> strict;
+  for (const std::string& path : duplicates) strict.push_back("duplicate field " + quote(path));
+  for (const std::string& path : unknown) strict.push_back("unknown field " + quote(path));
+  return finish(std::move(object), std::move(strict), {resource.group, gv.version, kind},
+                validation);
+}
+
+Result<Decoded> decode_custom_body(const Resource& resource, const codec::JsonDocument& document,
+                                   FieldValidation validation, std::string_view source) {
+  const std::string body = source.empty() ? codec::to_json(document.value) : std::string(source);
+  if (document.value["kind"].as_string().empty())
+    return bad("the object provided is unrecognized (must be of type " + resource.kind +
+               "): Object 'Kind' is missing in '" + body + "' (" + summary_of(body) + ")");
+  TRY(Decoded decoded, decode_custom(resource, document.value, document.duplicates, validation));
+  const std::string_view api = decoded.object["apiVersion"].as_string();
+  if (api == resource.api_version()) return decoded;
+  Error error = bad("the API version in the data (" + std::string(api) +
+                    ") does not match the expected API version (" + resource.api_version() + ")");
+  error.warnings = std::move(decoded.warnings);
+  return error;
 }
 
 Result<Decoded> decode_typed(const Type& type, const Identity& identity, const Value& value,
@@ -550,10 +592,8 @@ Result<Decoded> decode(const Resource& resource, const codec::JsonDocument& docu
                        FieldValidation validation, std::string_view source) {
   const Identity identity{resource.group, resource.version, resource.kind};
   if (auto error = unrecognized(document.value, resource.kind, source)) return *error;
+  if (resource.custom) return decode_custom_body(resource, document, validation, source);
   if (auto error = check_identity(document.value, identity, source)) return *error;
-  if (resource.custom)
-    return decode_custom(resource, document.value, document.duplicates,
-                         validation != FieldValidation::ignore, validation, source);
   return decode_typed(*resource.type, identity, document.value, document.duplicates, validation,
                       source);
 }
@@ -569,11 +609,20 @@ Result<Decoded> decode(const Type& type, std::string_view group, std::string_vie
 
 Result<Decoded> decode_value(const Resource& resource, const Value& object,
                              FieldValidation validation) {
-  if (resource.custom)
-    return decode_custom(resource, object, {}, validation != FieldValidation::ignore, validation,
-                         {});
+  if (resource.custom) return decode_custom(resource, object, {}, validation);
   return decode_typed(*resource.type, {resource.group, resource.version, resource.kind}, object, {},
                       validation, {});
+}
+
+DecodedMetadata decode_metadata(const Value& metadata) {
+  const Type& type =
+      *builtin_types().types.find("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")->second;
+  Decoder decoder(true, {});
+  DecodedMetadata out;
+  out.metadata = decoder.decode(type, metadata.is_null() ? Value::object() : metadata);
+  if (decoder.failed()) out.problem = decoder.failure();
+  out.unknown = std::move(decoder.unknown_paths());
+  return out;
 }
 
 }  // namespace keelson::model

@@ -1,6 +1,7 @@
 // A schema is used as it stands in the definition, as JSON; only merging and apply want types.
 #include "model/structural_schema.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "model/types_parse.h"
@@ -131,44 +132,74 @@ void add_subresources(Resource& r, const Value& subresources) {
         {"status", r.group, r.version, r.kind, {"get", "patch", "update"}, r.type});
 }
 
+bool contains(const Value& list, const Value& one) {
+  const auto& elements = list.elements();
+  return std::find(elements.begin(), elements.end(), one) != elements.end();
+}
+
 std::string child(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : path + '.' + std::string(name);
 }
 
+bool is_type_field(std::string_view key) {
+  return key == "apiVersion" || key == "kind" || key == "metadata";
+}
+
+// The schema of a member that is not among the properties; null: nothing is known of it.
+const Value& other_members(const Value& schema) {
+  return schema["additionalProperties"];
+}
+
+// Drops what no schema names. `additionalProperties: true` keeps members, but knows no schema for
+// what is in them, so that of objects nothing stays; so does the original.
 class Pruner {
  public:
   explicit Pruner(std::vector<std::string>* dropped) : dropped_(dropped) {}
 
   void prune(const Value& schema, Value& value, const std::string& path, bool resource) {
+    const bool keep = schema[kPreserve].as_bool();
     if (value.is_array()) {
-      const Value& items = schema["items"];
-      if (!items.is_object()) return;
-      for (std::size_t i = 0; i < value.size(); ++i)
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (!value[i].is_object() && !value[i].is_array()) continue;
+        const Value& items = schema["items"];
+        if (keep && !items.is_object()) continue;
         prune(items, value.edit(i), path + '[' + std::to_string(i) + ']',
               items[kEmbedded].as_bool());
+      }
       return;
     }
     if (!value.is_object()) return;
-    const Value& additional = schema["additionalProperties"];
     const Value& properties = schema["properties"];
-    std::vector<std::string> keys;
-    for (const Member& member : value.members()) keys.emplace_back(member.key());
-    for (const std::string& key : keys) {
-      if (resource && (key == "apiVersion" || key == "kind" || key == "metadata")) continue;
+    const Value& others = other_members(schema);
+    std::vector<std::string> gone;
+    for (std::size_t i = 0; i < value.members().size(); ++i) {
+      const codec::Member& member = value.members()[i];
+      const std::string_view key = member.key();
+      if (resource && is_type_field(key)) continue;
       const Value* inner = properties.find(key);
-      if (inner == nullptr && additional.is_object()) inner = &additional;
-      if (inner != nullptr) {
-        prune(*inner, value.edit(key), child(path, key), (*inner)[kEmbedded].as_bool());
-      } else if (!schema[kPreserve].as_bool() && !additional.as_bool()) {
-        value.erase(key);
-        if (dropped_ != nullptr) dropped_->push_back(child(path, key));
+      if (inner == nullptr && !others.is_null()) inner = &others;
+      if (inner == nullptr) {
+        if (!keep) gone.emplace_back(key);
+        continue;
       }
+      if (!member.value.is_object() && !member.value.is_array()) continue;
+      const std::string name(key);
+      prune(*inner, value.edit(name), child(path, name), (*inner)[kEmbedded].as_bool());
+    }
+    for (const std::string& key : gone) {
+      value.erase(key);
+      if (dropped_ != nullptr && !(path.empty() && is_type_field(key)))
+        dropped_->push_back(child(path, key));
     }
   }
 
  private:
   std::vector<std::string>* dropped_;
 };
+
+bool may_be_null(const Value& schema) {
+  return !schema.is_object() || schema["nullable"].as_bool();
+}
 
 }  // namespace
 
@@ -177,8 +208,11 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
   const Value& names = spec["names"];
   std::vector<Resource> all;
   for (const Value& version : spec["versions"].elements()) {
-    if (!version["served"].as_bool()) continue;
     Resource r;
+    r.served = version["served"].as_bool();
+    if (!r.served && !version["storage"].as_bool() &&
+        !contains(definition["status"]["storedVersions"], version["name"]))
+      continue;
     r.group = spec["group"].str();
     r.version = version["name"].str();
     r.plural = names["plural"].str();
@@ -201,11 +235,6 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
     add_subresources(r, version["subresources"]);
     all.push_back(std::move(r));
   }
-  // Objects are kept in one version even if that one is not served: then the first served one
-  // stands for it, as conversion is by apiVersion alone.
-  bool storage = false;
-  for (const Resource& r : all) storage = storage || r.storage;
-  if (!storage && !all.empty()) all.front().storage = true;
   return all;
 }
 
@@ -213,39 +242,57 @@ void prune_custom(const Value& schema, Value& object, std::vector<std::string>* 
   Pruner(dropped).prune(schema, object, "", true);
 }
 
-void default_custom(const Value& schema, Value& value) {
+void drop_nulls_custom(const Value& schema, Value& value) {
   if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) default_custom(schema["items"], value.edit(i));
+    for (std::size_t i = 0; i < value.size(); ++i)
+      if (value[i].is_object() || value[i].is_array())
+        drop_nulls_custom(schema["items"], value.edit(i));
+    return;
+  }
+  if (!value.is_object()) return;
+  std::vector<std::string> gone;
+  for (std::size_t i = 0; i < value.members().size(); ++i) {
+    const Member& member = value.members()[i];
+    const Value* inner = schema["properties"].find(member.key());
+    if (inner == nullptr) inner = &other_members(schema);
+    if (member.value.is_null()) {
+      if (!may_be_null(*inner) && (*inner)["default"].is_null()) gone.emplace_back(member.key());
+    } else if (inner->is_object() && (member.value.is_object() || member.value.is_array())) {
+      drop_nulls_custom(*inner, value.edit(std::string(member.key())));
+    }
+  }
+  for (const std::string& key : gone) value.erase(key);
+}
+
+void default_custom(const Value& schema, Value& value) {
+  if (!schema.is_object()) return;
+  if (value.is_array()) {
+    const Value& items = schema["items"];
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (value[i].is_null() && !may_be_null(items)) value.edit(i) = items["default"];
+      if (value[i].is_object() || value[i].is_array()) default_custom(items, value.edit(i));
+    }
     return;
   }
   if (!value.is_object()) return;
   const Value& properties = schema["properties"];
   for (const Member& member : properties.members()) {
-    const Value* present = value.find(member.key());
     const Value& fallback = member.value["default"];
-    const bool null = present != nullptr && present->is_null();
-    if (null && !member.value["nullable"].as_bool()) {
-      value.erase(member.key());
-      present = nullptr;
-    }
-    if (present == nullptr && !fallback.is_null()) value.set(member.key(), fallback);
-    if (value.has(member.key()) &&
-        (value[member.key()].is_object() || value[member.key()].is_array()))
-      default_custom(member.value, value.edit(member.key()));
+    if (fallback.is_null()) continue;
+    const Value* present = value.find(member.key());
+    if (present == nullptr || (present->is_null() && !may_be_null(member.value)))
+      value.set(member.key(), fallback);
   }
-  if (const Value& additional = schema["additionalProperties"]; additional.is_object()) {
-    std::vector<std::string> keys;
-    for (const Member& member : value.members())
-      if (!properties.has(member.key())) keys.emplace_back(member.key());
-    for (const std::string& key : keys) {
-      if (value[key].is_null() && !additional["nullable"].as_bool()) {
-        if (additional.has("default"))
-          value.set(key, additional["default"]);
-        else
-          value.erase(key);
-      }
-      if (value.has(key)) default_custom(additional, value.edit(key));
+  const Value& others = other_members(schema);
+  for (std::size_t i = 0; i < value.members().size(); ++i) {
+    const std::string key(value.members()[i].key());
+    const Value* inner = properties.find(key);
+    if (inner == nullptr && others.is_object()) {
+      inner = &others;
+      if (value[key].is_null() && !may_be_null(others)) value.set(key, others["default"]);
     }
+    if (inner != nullptr && (value[key].is_object() || value[key].is_array()))
+      default_custom(*inner, value.edit(key));
   }
 }
 

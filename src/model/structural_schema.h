@@ -11,7 +11,7 @@
 
 namespace keelson::model {
 
-// One Resource for each served version of a definition.
+// One Resource for each version of a definition that is served or in which objects may be kept.
 Result<std::vector<Resource>> custom_resources(const codec::Value& definition);
 
 // Drops what the schema does not name; appends the paths of what it dropped ("spec.foo").
@@ -19,8 +19,10 @@ Result<std::vector<Resource>> custom_resources(const codec::Value& definition);
 void prune_custom(const codec::Value& schema, codec::Value& object,
                   std::vector<std::string>* dropped);
 
-// Fills in defaults; a null where the schema is not nullable is dropped, or replaced by the
-// default.
+// Drops members that are null where the schema is neither nullable nor has a default.
+void drop_nulls_custom(const codec::Value& schema, codec::Value& object);
+
+// Fills in defaults, also for a null where the schema is not nullable.
 void default_custom(const codec::Value& schema, codec::Value& object);
 
 }  // namespace keelson::model

@@ -39,6 +39,8 @@ void TypeTable::index() {
   storage_.clear();
   for (const auto& [key, r] : resources_)
     if (r->storage) storage_.emplace(r->name(), r);
+  for (const auto& [key, r] : kept_)
+    if (r->storage) storage_.emplace(r->name(), r);
   for (const auto& [key, r] : resources_)
     if (const auto kept = storage_.find(r->stored_as); kept != storage_.end())
       storage_.emplace(r->name(), kept->second);
@@ -73,11 +75,26 @@ ResourcePointer TypeTable::storage_kind(std::string_view group, std::string_view
   return nullptr;
 }
 
+ResourcePointer TypeTable::served(std::string_view resource_name) const {
+  const ResourcePointer kept = storage(resource_name);
+  if (kept == nullptr || kept->served) return kept;
+  const std::vector<ResourcePointer> all = versions(resource_name);
+  return all.empty() ? nullptr : all.front();
+}
+
+ResourcePointer TypeTable::version(std::string_view resource_name, std::string_view version) const {
+  const ResourcePointer kept = storage(resource_name);
+  if (kept == nullptr) return nullptr;
+  if (ResourcePointer found = find(kept->group, version, kept->plural)) return found;
+  const auto found = kept_.find(Key{kept->group, std::string(version), kept->plural});
+  return found == kept_.end() ? nullptr : found->second;
+}
+
 std::vector<ResourcePointer> TypeTable::versions(std::string_view resource_name) const {
   std::vector<ResourcePointer> all;
   const ResourcePointer kept = storage(resource_name);
   if (kept == nullptr) return all;
-  all.push_back(kept);
+  if (kept->served) all.push_back(kept);
   for (const auto& [key, r] : resources_)
     if (r->stored_as == kept->stored_as && r != kept) all.push_back(r);
   return all;
@@ -104,16 +121,18 @@ Result<void> TypeTable::add_custom(const codec::Value& definition) {
   remove_custom(versions.front().name());
   for (Resource& r : versions) {
     Key key{r.group, r.version, r.plural};
-    resources_[std::move(key)] = std::make_shared<const Resource>(std::move(r));
+    auto& map = r.served ? resources_ : kept_;
+    map[std::move(key)] = std::make_shared<const Resource>(std::move(r));
   }
   index();
   return {};
 }
 
 void TypeTable::remove_custom(std::string_view resource_name) {
-  for (auto at = resources_.begin(); at != resources_.end();)
-    at = at->second->custom && at->second->name() == resource_name ? resources_.erase(at)
-                                                                   : std::next(at);
+  for (auto* map : {&resources_, &kept_})
+    std::erase_if(*map, [&](const auto& one) {
+      return one.second->custom && one.second->name() == resource_name;
+    });
   index();
 }
 

@@ -33,6 +33,7 @@ struct Resource {
   bool stored = true;   // false: a review, which is answered and forgotten
   bool storage = true;  // objects are kept in this version
   bool custom = false;  // made by a CRD
+  bool served = true;   // false: a custom resource's version that is only kept
   std::vector<std::string> short_names, categories, verbs;
   std::vector<Subresource> subresources;
   std::string storage_hash;  // discovery's storageVersionHash
@@ -63,11 +64,15 @@ class TypeTable {
                        std::string_view plural) const;
   ResourcePointer find_kind(std::string_view group, std::string_view version,
                             std::string_view kind) const;
-  // The version in which objects of "deployments.apps" are kept.
+  // The version in which objects of "deployments.apps" are kept; it may be one that is not served.
   ResourcePointer storage(std::string_view resource_name) const;
+  // The storage version if it is served, else another one.
+  ResourcePointer served(std::string_view resource_name) const;
+  // A version of a custom resource, served or only kept.
+  ResourcePointer version(std::string_view resource_name, std::string_view version) const;
   // The storage version's resource of a kind, in whatever version it is asked for.
   ResourcePointer storage_kind(std::string_view group, std::string_view kind) const;
-  // All versions of one resource, storage version first.
+  // All served versions of one resource, storage version first.
   std::vector<ResourcePointer> versions(std::string_view resource_name) const;
   // Ordered by group, version, plural.
   std::vector<ResourcePointer> all() const;
@@ -89,6 +94,7 @@ class TypeTable {
 
   std::map<Key, ResourcePointer> resources_;
   std::map<std::string, ResourcePointer, std::less<>> storage_;  // by resource name
+  std::map<Key, ResourcePointer> kept_;  // versions of custom resources that are not served
 };
 
 }  // namespace keelson::model

@@ -115,7 +115,10 @@ void walk(const Visits& visits, const Type& type, Value& value) {
 
 void apply_defaults(const Resource& resource, Value& object) {
   if (resource.custom) {
-    default_custom(resource.schema, object);
+    // What claims to be something else is left for validation to refuse.
+    if (object["kind"].as_string() == resource.kind &&
+        object["apiVersion"].as_string() == resource.api_version())
+      default_custom(resource.schema, object);
     return;
   }
   static const Visits visits = make_visits();
