@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/text.h"
+#include "model/meta.h"
 #include "model/types_parse.h"
 
 namespace keelson::model {
@@ -228,6 +230,8 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
     r.schema = version["schema"]["openAPIV3Schema"];
     r.definition = version;
     r.definition.set("names", names);
+    r.definition.set("conversion", spec["conversion"]);
+    r.schema_since = parse_int(revision_of(definition)).value_or(0);
     auto arena = std::make_shared<std::deque<Type>>();
     r.type = TypeMaker(*arena).make(r.schema, true);
     if (spec["preserveUnknownFields"].as_bool()) arena->front().preserve_unknown = true;
@@ -294,6 +298,14 @@ void default_custom(const Value& schema, Value& value) {
     if (inner != nullptr && (value[key].is_object() || value[key].is_array()))
       default_custom(*inner, value.edit(key));
   }
+}
+
+bool schema_has_rules(const Value& schema) {
+  if (!schema.is_object()) return false;
+  if (!schema["x-kubernetes-validations"].empty()) return true;
+  for (const Member& member : schema["properties"].members())
+    if (schema_has_rules(member.value)) return true;
+  return schema_has_rules(schema["items"]) || schema_has_rules(other_members(schema));
 }
 
 }  // namespace keelson::model

@@ -25,4 +25,7 @@ void drop_nulls_custom(const codec::Value& schema, codec::Value& object);
 // Fills in defaults, also for a null where the schema is not nullable.
 void default_custom(const codec::Value& schema, codec::Value& object);
 
+// Whether x-kubernetes-validations stand anywhere in it.
+bool schema_has_rules(const codec::Value& schema);
+
 }  // namespace keelson::model

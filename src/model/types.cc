@@ -118,6 +118,11 @@ const std::map<std::string, const codec::Type*, std::less<>>& TypeTable::types()
 Result<void> TypeTable::add_custom(const codec::Value& definition) {
   TRY(std::vector<Resource> versions, custom_resources(definition));
   if (versions.empty()) return {};
+  // A version whose schema is as before goes on from where it began.
+  for (Resource& r : versions)
+    if (const ResourcePointer before = version(r.name(), r.version);
+        before != nullptr && before->schema == r.schema)
+      r.schema_since = before->schema_since;
   remove_custom(versions.front().name());
   for (Resource& r : versions) {
     Key key{r.group, r.version, r.plural};

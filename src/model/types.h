@@ -7,6 +7,7 @@
 //   table.type("io.k8s.api.core.v1.PodSpec")->field("containers")->merge_key == "name"
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,6 +42,8 @@ struct Resource {
   const codec::Type* type = nullptr;
   // Of a custom resource: its structural schema, and the version's entry in the definition.
   codec::Value schema, definition;
+  // Of a custom resource: objects written up to this revision may not fit the schema.
+  std::int64_t schema_since = 0;
   // Owns the types of a custom resource.
   std::shared_ptr<const void> types;
 

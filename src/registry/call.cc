@@ -35,7 +35,7 @@ Result<Call> Registry::State::open(const Request& request) {
     return error;
   }
   model::ResourcePointer storage = types.storage(resource->name());
-  if (!storage) storage = resource;
+  if (!storage || resource->custom) storage = resource;
   const model::Subresource* subresource = nullptr;
   if (!request.subresource.empty()) {
     subresource = resource->subresource(request.subresource);

@@ -130,7 +130,7 @@ void Registry::State::end_definition(const Value& definition) {
   for (const store::EntryPtr& entry : entries(name)) {
     if (model::is_deleting(entry->value())) continue;
     Request request;
-    const model::ResourcePointer resource = types.storage(name);
+    const model::ResourcePointer resource = types.served(name);
     if (!resource) break;
     request.verb = Verb::remove;
     request.group = resource->group;

@@ -74,7 +74,7 @@ const Identity& server_identity() {
 Request system_request(const Registry::State& state, std::string_view resource, std::string_view ns,
                        std::string_view name) {
   Request request;
-  if (const model::ResourcePointer found = state.types.storage(resource)) {
+  if (const model::ResourcePointer found = state.types.served(resource)) {
     request.group = found->group;
     request.version = found->version;
     request.resource = found->plural;

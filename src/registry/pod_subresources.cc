@@ -100,7 +100,7 @@ Result<Response> bind_pod(Registry::State& state, Call& call) {
                                     {"lastProbeTime", nullptr},
                                     {"lastTransitionTime", to_rfc3339(call.now)}}));
   pod.edit("status").erase("nominatedNodeName");
-  TRY(store::EntryPtr written, state.put(inner, inner.key(), std::move(pod)));
+  TRY(const Written written, state.put(inner, inner.key(), std::move(pod)));
   (void)written;
   return created_status(call, state.store.revision().number);
 }
@@ -153,7 +153,7 @@ Result<void> take_disruption(Registry::State& state, Call& call, const Value& bu
   request.subresource.clear();
   request.name = name;
   TRY(Call inner, state.open(request));
-  TRY(store::EntryPtr written, state.put(inner, inner.key(), std::move(changed)));
+  TRY(const Written written, state.put(inner, inner.key(), std::move(changed)));
   (void)written;
   return {};
 }
@@ -187,10 +187,10 @@ Result<void> mark_evicted(Registry::State& state, const Call& call, const Value&
   set_condition(marked, std::move(condition));
   const Request request = pod_request(call, model::name_of(pod));
   TRY(Call inner, state.open(request));
-  TRY(const store::EntryPtr written, state.put(inner, inner.key(), std::move(marked)));
+  TRY(const Written written, state.put(inner, inner.key(), std::move(marked)));
   if (!revision.empty())
     removal.body->value.edit("preconditions")
-        .set("resourceVersion", std::string(model::revision_of(written->value())));
+        .set("resourceVersion", std::string(model::revision_of(written.value())));
   return {};
 }
 

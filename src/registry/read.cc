@@ -2,6 +2,7 @@
 // objects are answered.
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/crds/versions.h"
 #include "registry/list_options.h"
 #include "registry/selection.h"
 #include "registry/state.h"
@@ -125,12 +126,18 @@ Result<Response> Registry::State::list(Call& call) {
       return page.error();
     }
     at = page->revision;
+    std::vector<Value> views;  // of custom resources
+    if (call.storage->custom) {
+      TRY(views, crds::view_all(*this, page->entries, *call.storage));
+    }
     std::size_t taken = 0;
-    for (const store::EntryPtr& entry : page->entries) {
+    for (std::size_t i = 0; i < page->entries.size(); ++i) {
+      const store::EntryPtr& entry = page->entries[i];
+      const Written found{entry, views.empty() ? Value() : views[i]};
       // The page is full: the next one starts behind the last object that was taken, whatever lies
       // between; so an empty last page is never announced.
       if (page_size != 0 && response.items.size() == page_size) {
-        if (!selection.everything() && !selection.matches(entry->value())) {
+        if (!selection.everything() && !selection.matches(found.value())) {
           ++taken;
           continue;
         }
@@ -139,8 +146,8 @@ Result<Response> Registry::State::list(Call& call) {
         break;
       }
       ++taken;
-      if (!selection.everything() && !selection.matches(entry->value())) continue;
-      TRY(Object object, served(call, entry));
+      if (!selection.everything() && !selection.matches(found.value())) continue;
+      TRY(Object object, served(call, found));
       response.items.push_back(std::move(object));
       next = std::string(entry->key().substr(plan.prefix.size())) + '\0';
     }

@@ -82,7 +82,7 @@ Result<std::unique_ptr<Watcher>> Registry::watch(const Request& request) {
 
 Result<Value> Registry::commit(const cluster::Write& write, const Identity& identity) {
   using Verbs = cluster::Write::Verb;
-  const model::ResourcePointer resource = state_->types.storage(write.resource);
+  const model::ResourcePointer resource = state_->types.served(write.resource);
   if (!resource)
     return Error{Reason::not_found,
                  "the server could not find the requested resource " + write.resource};

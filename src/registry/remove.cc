@@ -220,7 +220,8 @@ class Removal {
       : state_(state), call_(call), options_(std::move(options)) {}
 
   Result<Removed> remove(const store::EntryPtr& entry) {
-    Value object = entry->value();
+    TRY(const Value found, state_.live(call_, entry));
+    Value object = found;
     if (options_.grace_seconds && *options_.grace_seconds < 0) options_.grace_seconds = 1;
     TRY_VOID(check_preconditions(call_, object, options_));
     const std::string name = call_.storage->name();
@@ -233,9 +234,9 @@ class Removal {
     if (name == "pods") grace = grant_grace(object, options_, call_.now);
     if (grace == Grace::pending) {
       TRY_VOID(admission.validate());
-      return Removed{entry->value(), false, false, state_.store.revision().number};
+      return Removed{found, false, false, state_.store.revision().number};
     }
-    const Value before = entry->value()["metadata"]["finalizers"];
+    const Value before = found["metadata"]["finalizers"];
     const Value finalizers = finalizers_after(call_.strategy, object, options_);
     const bool changed = finalizers.size() != before.size() || !same_set(finalizers, before);
     TRY_VOID(admission.validate());
@@ -249,16 +250,16 @@ class Removal {
           object.edit("metadata").set("deletionGracePeriodSeconds", 0);
         }
       }
-      return kept(entry, std::move(object));
+      return kept(entry, found, std::move(object));
     }
     if (grace == Grace::changed && *options_.grace_seconds > 0)
-      return kept(entry, std::move(object));
+      return kept(entry, found, std::move(object));
     // A graceful kind is marked first, so that watchers see why it goes.
     if (grace == Grace::changed) {
-      TRY(Removed marked, kept(entry, std::move(object)));
+      TRY(Removed marked, kept(entry, found, std::move(object)));
       object = marked.object;
     } else if (changed) {
-      TRY(Removed marked, kept(entry, std::move(object)));
+      TRY(Removed marked, kept(entry, found, std::move(object)));
       object = marked.object;
     }
     TRY(const std::int64_t revision, state_.erase(call_, std::string(entry->key())));
@@ -281,11 +282,11 @@ class Removal {
       object.edit("metadata").set("finalizers", finalizers);
   }
 
-  Result<Removed> kept(const store::EntryPtr& entry, Value object) {
-    if (object == entry->value())
+  Result<Removed> kept(const store::EntryPtr& entry, const Value& before, Value object) {
+    if (object == before)
       return Removed{std::move(object), false, true, state_.store.revision().number};
-    TRY(store::EntryPtr written, state_.put(call_, std::string(entry->key()), std::move(object)));
-    return Removed{written->value(), false, true, state_.store.revision().number};
+    TRY(Written written, state_.put(call_, std::string(entry->key()), std::move(object)));
+    return Removed{written.value(), false, true, state_.store.revision().number};
   }
 
   // A namespace first becomes Terminating; it goes once its spec.finalizers are empty.
@@ -298,7 +299,7 @@ class Removal {
       object.edit("status").set("phase", "Terminating");
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
       set_finalizers(object, finalizers);
-      return kept(entry, std::move(object));
+      return kept(entry, entry->value(), std::move(object));
     }
     if (!object["spec"]["finalizers"].empty() || !object["metadata"]["finalizers"].empty())
       return Removed{std::move(object), false, true, state_.store.revision().number};
@@ -332,7 +333,7 @@ class Removal {
       TRY(const std::int64_t revision, state_.erase(call_, std::string(entry->key())));
       return Removed{std::move(object), true, false, revision};
     }
-    return kept(entry, std::move(object));
+    return kept(entry, entry->value(), std::move(object));
   }
 
   Registry::State& state_;

@@ -122,7 +122,8 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
   }
   const store::EntryPtr entry = state.store.get(call.key());
   if (!entry) return not_found(call.group_resource(), request.name);
-  TRY(Value live, state.converted(*call.storage, *call.resource, entry->value()));
+  TRY(const Value old, state.live(call, entry));
+  TRY(Value live, state.converted(*call.storage, *call.resource, old));
   if (request.verb == Verb::get) return answer_scale(state, call, live, 200);
   const ScalePaths paths = paths_of(call);
   // Ownership is kept as of a Scale and then translated, as in the original.
@@ -168,7 +169,7 @@ Result<Response> execute_scale(Registry::State& state, Call& call) {
     object.edit("metadata").erase("managedFields");
   else
     object.edit("metadata").set("managedFields", after);
-  TRY(Response written, state.store_update(call, entry, std::move(object)));
+  TRY(Response written, state.store_update(call, entry, old, std::move(object)));
   const Value now = call.request.form.kind == Form::Kind::object
                         ? written.object.value()
                         : state.store.get(call.key())->value();

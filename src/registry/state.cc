@@ -1,6 +1,7 @@
 #include "registry/state.h"
 
 #include "model/meta.h"
+#include "registry/crds/versions.h"
 
 namespace keelson::registry {
 
@@ -40,7 +41,21 @@ Result<Value> Registry::State::converted(const model::Resource& from, const mode
   return model::convert(from, to, object);
 }
 
-Result<Object> Registry::State::served(const Call& call, const store::EntryPtr& entry) const {
+Result<Value> Registry::State::live(const Call& call, const store::EntryPtr& entry) {
+  if (!call.storage->custom) return entry->value();
+  TRY(Value object, crds::view(*this, entry, *call.storage));
+  return object.is_null() ? entry->value() : object;
+}
+
+Result<Object> Registry::State::served(const Call& call, const store::EntryPtr& entry) {
+  if (!call.storage->custom) return served(call, Written{entry, Value()});
+  TRY(Value object, crds::view(*this, entry, *call.storage));
+  return served(call, Written{entry, std::move(object)});
+}
+
+Result<Object> Registry::State::served(const Call& call, const Written& written) {
+  const store::EntryPtr& entry = written.entry;
+  if (!written.object.is_null()) return served(call, written.object);
   if (call.resource == call.storage) return Object(entry, entry->bytes(), entry->value_at_hand());
   return served(call, entry->value());
 }
@@ -50,34 +65,53 @@ Result<Object> Registry::State::served(const Call& call, const Value& stored) co
   return Object(std::move(object));
 }
 
-Result<store::EntryPtr> Registry::State::put(Call& call, std::string key, Value object) {
+Result<Written> Registry::State::put(Call& call, std::string key, Value object) {
   constexpr std::size_t kObjectBytesMax = 1536 * 1024;
   const Value before = [&] {
     const store::EntryPtr existing = store.get(key);
     return existing ? existing->value() : Value();
   }();
+  // Conversions come first: what they ask of webhooks must not find the object half written.
+  Value kept = object;
+  if (call.storage->custom) {
+    TRY(kept, crds::to_storage(*this, *call.storage, object));
+    if (!kept.same_node(object)) {
+      TRY(object, crds::from_storage(*this, kept, *call.storage));
+    }
+  }
+  const bool one = kept.same_node(object);
+  const auto set_revision = [&](const std::string& text) {
+    kept.edit("metadata").set("resourceVersion", text);
+    if (one)
+      object = kept;
+    else
+      object.edit("metadata").set("resourceVersion", text);
+  };
   if (call.request.dry()) {
     // The answer of a dry run has the version that the object had.
-    if (before.is_null()) object.edit("metadata").erase("resourceVersion");
+    if (before.is_null()) {
+      kept.edit("metadata").erase("resourceVersion");
+      object.edit("metadata").erase("resourceVersion");
+    }
     const std::string bytes = to_object_json(object);
-    return store::make_entry(key, bytes, store.revision(), store.revision(),
-                                                std::move(object));
+    auto entry = store::make_entry(key, bytes, store.revision(), store.revision(), object);
+    return Written{std::move(entry), Value()};
   }
-  object.edit("metadata").set("resourceVersion", store.next_revision().text());
-  std::string bytes = to_object_json(object);
+  set_revision(store.next_revision().text());
+  std::string bytes = to_object_json(kept);
   if (bytes.size() > kObjectBytesMax)
     return Error{Reason::request_entity_too_large, "etcdserver: request is too large"};
   store::Transaction transaction;
   transaction.puts = std::move(call.also);
   call.also.clear();
-  transaction.puts.push_back({key, std::move(bytes), object});
+  transaction.puts.push_back({key, std::move(bytes), kept});
   TRY_VOID([&]() -> Result<void> {
     auto done = store.commit(std::move(transaction));
     if (!done.ok()) return done.error();
     return {};
   }());
-  observe(call.storage->name(), before, object);
-  return store.get(key);
+  observe(call.storage->name(), before, kept);
+  return Written{store.get(key), one ? Value() : std::move(object)};
 }
 
 Result<std::int64_t> Registry::State::erase(Call& call, const std::string& key) {

@@ -21,7 +21,8 @@
 
 namespace keelson::registry {
 
-// One request. `resource` is the version asked for, `storage` the one kept.
+// One request. `resource` is the version asked for; `storage` the one in which the object is worked
+// on: that in which it is kept, but for custom resources, whose schemas differ, the one asked for.
 struct Call {
   const Request& request;
   model::ResourcePointer resource, storage;
@@ -38,6 +39,13 @@ struct Call {
   std::string key_of(std::string_view name) const;
   std::string manager() const;
   void warn(std::string text);
+};
+
+// An entry, and its object in the call's storage version; null where that is as the entry has it.
+struct Written {
+  store::EntryPtr entry;
+  Value object = {};
+  const Value& value() const { return object.is_null() ? entry->value() : object; }
 };
 
 struct Registry::State {
@@ -61,14 +69,17 @@ struct Registry::State {
   std::vector<store::EntryPtr> entries(std::string_view resource, std::string_view ns = {}) const;
   Result<Value> converted(const model::Resource& from, const model::Resource& to,
                           const Value& object) const;
+  // The object of an entry in the call's storage version.
+  Result<Value> live(const Call& call, const store::EntryPtr& entry);
   // The object of an entry as the call's version serves it.
-  Result<Object> served(const Call& call, const store::EntryPtr& entry) const;
+  Result<Object> served(const Call& call, const store::EntryPtr& entry);
+  Result<Object> served(const Call& call, const Written& written);
   Result<Object> served(const Call& call, const Value& stored) const;
 
   // --- writing ---
-  // Writes an object (storage version) at the next revision, which goes into its metadata; gives
-  // the new entry. Honours dry run: then nothing is written and the entry is a private one.
-  Result<store::EntryPtr> put(Call& call, std::string key, Value object);
+  // Writes an object (storage version) at the next revision, which goes into its metadata. Honours
+  // dry run: then nothing is written and the entry is a private one.
+  Result<Written> put(Call& call, std::string key, Value object);
   Result<std::int64_t> erase(Call& call, const std::string& key);
   // After something was stored or removed: allocations, custom definitions, caches.
   void observe(std::string_view resource, const Value& before, const Value& after);
@@ -95,8 +106,10 @@ struct Registry::State {
   Result<Response> create_object(Call& call, Value object);
   // Creation from the point where fields are tracked and admission has changed the object.
   Result<Response> store_new(Call& call, Value stored);
-  // Brings `object` (call's version, fields tracked) to the store in place of `entry`.
-  Result<Response> store_update(Call& call, const store::EntryPtr& entry, Value object);
+  // Brings `object` (call's version, fields tracked) to the store in place of `entry`, which is
+  // `old` in the storage version.
+  Result<Response> store_update(Call& call, const store::EntryPtr& entry, const Value& old,
+                                Value object);
   Result<Response> answer(Call& call, const Object& object, int code);
   Result<Value> apply_patch(Call& call, const Value& current);
 

@@ -9,6 +9,7 @@
 #include "model/meta.h"
 #include "model/warnings.h"
 #include "registry/admission/admission.h"
+#include "registry/crds/validate.h"
 #include "registry/escalation.h"
 #include "registry/field_owners.h"
 #include "registry/state.h"
@@ -104,9 +105,10 @@ Result<std::int64_t> revision_number(const Value& object) {
   return *number;
 }
 
-Error invalid_with(const Call& call, const model::FieldErrors& errors, std::string_view name) {
-  Error error = errors.to_error(call.storage->group, call.storage->kind, name);
-  return error;
+Error invalid_with(const Call& call, const Value& object, const model::FieldErrors& errors) {
+  // A custom object is named by the kind that it claims to be.
+  const std::string kind = call.storage->custom ? object["kind"].str() : call.storage->kind;
+  return errors.to_error(call.storage->group, kind, model::name_of(object));
 }
 
 // What an object loses by being stored.
@@ -155,8 +157,10 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
   prepare_create(call.strategy, change);
   model::apply_defaults(*call.storage, stored);
-  const model::FieldErrors errors = model::validate_create(*call.resource, stored);
-  if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
+  const model::FieldErrors errors = call.storage->custom
+                                        ? crds::validate_create(call, stored)
+                                        : model::validate_create(*call.resource, stored);
+  if (!errors.empty()) return invalid_with(call, stored, errors);
   for (std::string& text : model::warnings_on_create(*call.storage, stored))
     call.warn(std::move(text));
   TRY_VOID(admission.validate());
@@ -175,8 +179,8 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
     }
     return error;
   }
-  TRY(store::EntryPtr entry, put(call, key, std::move(stored)));
-  TRY(Object object, served(call, entry));
+  TRY(const Written written, put(call, key, std::move(stored)));
+  TRY(Object object, served(call, written));
   return answer(call, object, 201);
 }
 
@@ -207,9 +211,10 @@ Result<Response> Registry::State::update(Call& call) {
     }
     return create_object(call, std::move(object));
   }
-  TRY(Value live, converted(*call.storage, *call.resource, entry->value()));
-  track_update(types, *call.resource, call.strategy, live, object, writer_of(call));
-  return store_update(call, entry, std::move(object));
+  TRY(const Value old, live(call, entry));
+  TRY(const Value before, converted(*call.storage, *call.resource, old));
+  track_update(types, *call.resource, call.strategy, before, object, writer_of(call));
+  return store_update(call, entry, old, std::move(object));
 }
 
 namespace {
@@ -234,9 +239,8 @@ bool is_gone_after(const Value& object, const Value& old) {
 }  // namespace
 
 Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr& entry,
-                                               Value object) {
+                                               const Value& old, Value object) {
   TRY(Value stored, converted(*call.resource, *call.storage, object));
-  const Value& old = entry->value();
   const bool is_status = call.request.subresource == "status";
   Admission admission(*this, call, Admission::Operation::update, stored, old);
   TRY_VOID(admission.mutate());
@@ -268,10 +272,11 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
   model::apply_defaults(*call.storage, stored);
   const bool partial = call.subresource && !is_status && call.request.subresource != "scale";
   const model::FieldErrors errors =
-      is_status ? model::validate_status_update(*call.resource, stored, old)
+      call.storage->custom ? crds::validate_update(call, stored, old)
+      : is_status          ? model::validate_status_update(*call.resource, stored, old)
       : partial ? model::validate_part_update(*call.resource, call.request.subresource, stored, old)
                 : model::validate_update(*call.resource, stored, old);
-  if (!errors.empty()) return invalid_with(call, errors, model::name_of(stored));
+  if (!errors.empty()) return invalid_with(call, stored, errors);
   for (std::string& text :
        model::warnings_on_update(*call.storage, call.request.subresource, stored, old))
     call.warn(std::move(text));
@@ -292,7 +297,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
     TRY(Object unchanged, served(call, entry));
     return answer(call, unchanged, 200);
   }
-  TRY(store::EntryPtr written, put(call, call.key(), std::move(stored)));
+  TRY(const Written written, put(call, call.key(), std::move(stored)));
   TRY(Object result, served(call, written));
   return answer(call, result, 200);
 }
@@ -353,8 +358,11 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   }
   const auto validation =
       how == "Ignore" ? model::FieldValidation::ignore : model::FieldValidation::warn;
-  auto decoded = model::decode(resource, codec::JsonDocument{object, {}}, validation);
-  if (decoded.ok() && decoded->warnings.size() > 1) {
+  // A custom object may claim to be of another type: validation refuses it.
+  auto decoded = resource.custom && !object["kind"].as_string().empty()
+                     ? model::decode_value(resource, object, validation)
+                     : model::decode(resource, codec::JsonDocument{object, {}}, validation);
+  if (!resource.custom && decoded.ok() && decoded->warnings.size() > 1) {
     // Several come in the order of the text that the patch results in, or by name where there is
     // none.
     if (strategic)
@@ -389,21 +397,21 @@ Result<Response> Registry::State::patch(Call& call) {
   const bool apply = request.patch_type == PatchType::apply;
   if (!entry && (!apply || !request.subresource.empty()))
     return not_found(call.group_resource(), request.name);
+  Value old, before;
+  if (entry) {
+    TRY(old, live(call, entry));
+    TRY(before, converted(*call.storage, *call.resource, old));
+  }
   if (!apply) {
-    TRY(Value live, converted(*call.storage, *call.resource, entry->value()));
-    TRY(Value object, apply_patch(call, live));
+    TRY(Value object, apply_patch(call, before));
     TRY_VOID(match_namespace(call, object));
     TRY_VOID(check_name(call, object));
-    track_update(types, *call.resource, call.strategy, live, object, writer_of(call));
-    return store_update(call, entry, std::move(object));
+    track_update(types, *call.resource, call.strategy, before, object, writer_of(call));
+    return store_update(call, entry, old, std::move(object));
   }
   if (!request.body.ok()) return request.body.error();
-  Value live;
-  if (entry) {
-    TRY(live, converted(*call.storage, *call.resource, entry->value()));
-  }
   TRY(Value merged,
-      apply_configuration(types, *call.resource, call.strategy, live, request.body->value,
+      apply_configuration(types, *call.resource, call.strategy, before, request.body->value,
                           writer_of(call), request.options.force.value_or(false)));
   TRY(Value object, decode_as(call, *call.resource, codec::JsonDocument{merged, {}}));
   if (!entry) {
@@ -415,7 +423,7 @@ Result<Response> Registry::State::patch(Call& call) {
   }
   TRY_VOID(match_namespace(call, object));
   TRY_VOID(check_name(call, object));
-  if (entry) return store_update(call, entry, std::move(object));
+  if (entry) return store_update(call, entry, old, std::move(object));
   wipe_system_fields(object);
   TRY(Value stored, converted(*call.resource, *call.storage, object));
   return store_new(call, std::move(stored));
