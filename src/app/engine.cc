@@ -183,8 +183,10 @@ Result<void> Engine::Parts::serve() {
   const int wanted = options.port != 0 ? options.port : saved_port(options.directory);
   auto listening = server->listen(options.address, wanted, context);
   // The port of last time may be somebody else's by now; a given one must be had.
-  if (!listening.ok() && options.port == 0 && wanted != 0)
+  if (!listening.ok() && options.port == 0 && wanted != 0) {
+    std::fprintf(stderr, "%s: another port is taken\n", listening.error().message.c_str());
     listening = server->listen(options.address, 0, context);
+  }
   if (!listening.ok()) return listening.error();
   port = *listening;
   save_port(options.directory, port);

@@ -32,9 +32,10 @@ Error system_error(const std::string& what) {
   return {.reason = Reason::internal_error, .message = what + ": " + std::strerror(errno)};
 }
 
-// The last lines of a text file, for error messages.
-std::string tail_of(const std::string& path, std::size_t lines) {
+// The last lines of a text file from an offset on, for error messages.
+std::string tail_of(const std::string& path, std::streamoff from, std::size_t lines) {
   std::ifstream file(path);
+  file.seekg(from);
   std::vector<std::string> all;
   for (std::string line; std::getline(file, line);) {
     all.push_back(line);
@@ -136,6 +137,7 @@ Result<int> start_engine(const Instance& instance, const std::vector<std::string
   argv.push_back(nullptr);
   const int log = open(instance.log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return system_error(instance.log());
+  const off_t log_start = lseek(log, 0, SEEK_END);
   const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const pid_t pid = fork();
   if (pid < 0) return system_error("fork");
@@ -158,11 +160,12 @@ Result<int> start_engine(const Instance& instance, const std::vector<std::string
   close(ready[0]);
   if (is_ready) return static_cast<int>(pid);
   const bool ended = waitpid(pid, nullptr, WNOHANG) == pid;
-  return Error{.reason = Reason::service_unavailable,
-               .message = std::string(got == 0 ? "the engine was not ready in time"
-                                               : "the engine did not start") +
-                          (ended ? "" : " (process " + std::to_string(pid) + ")") + "; " +
-                          instance.log() + " ends with:\n" + tail_of(instance.log(), 10)};
+  return Error{
+      .reason = Reason::service_unavailable,
+      .message =
+          std::string(got == 0 ? "the engine was not ready in time" : "the engine did not start") +
+          (ended ? "" : " (process " + std::to_string(pid) + ")") + "; " + instance.log() +
+          " ends with:\n" + tail_of(instance.log(), log_start, 10)};
 }
 
 namespace {

@@ -1,4 +1,5 @@
 // keelson serve: the engine in the foreground, until SIGTERM or SIGINT.
+#include <arpa/inet.h>
 #include <signal.h>
 
 #include <cstdio>
@@ -24,6 +25,10 @@ bool parse_listen(const std::string& text, EngineOptions& options) {
   const std::size_t colon = text.rfind(':');
   const std::string address = text.substr(0, colon);
   if (!address.empty()) options.address = address;
+  in6_addr any{};  // room for both kinds; names are none: certificates are made for addresses
+  if (inet_pton(AF_INET, options.address.c_str(), &any) != 1 &&
+      inet_pton(AF_INET6, options.address.c_str(), &any) != 1)
+    return false;
   if (colon == std::string::npos) return true;
   const auto port = parse_int(text.substr(colon + 1));
   if (!port || *port < 0 || *port > 65535) return false;
@@ -50,7 +55,7 @@ int command_serve(const ServeOptions& options) {
   EngineOptions engine_options{
       .name = instance->name, .directory = instance->directory, .only = {}};
   if (!parse_listen(options.listen, engine_options))
-    return fail("--listen \"" + options.listen + "\": write ADDR:PORT");
+    return fail("--listen \"" + options.listen + "\": write ADDR:PORT, as in 127.0.0.1:6443");
   if (options.controllers == "none")
     engine_options.controllers = false;
   else if (options.controllers != "all")

@@ -212,6 +212,7 @@ class Up(unittest.TestCase):
                                 (['up', str(engine.home)], 'nothing to apply'), (['version', '-o', 'x'], '--output'),
                                 (['logs'], 'has no state'), (['kubeconfig', '--name', 'x'], 'up PATH --name x'),
                                 (['serve', '--controllers', 'x'], 'deployment-controller'),
+                                (['serve', '--listen', 'x'], 'ADDR:PORT'), (['serve', '--listen', '::99999'], 'ADDR:PORT'),
                                 (['help', 'frob'], 'frob')):
             done = engine.keelson(*words, check=False)
             self.assertNotEqual(done.returncode, 0)

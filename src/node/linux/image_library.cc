@@ -45,6 +45,8 @@ std::string complaint(const std::string& text) {
   if (const std::size_t at = line.find("msg=\""); at != std::string::npos) {
     line = line.substr(at + 5);
     if (line.ends_with("\"")) line.pop_back();
+    for (std::size_t quoted = 0; (quoted = line.find("\\\"", quoted)) != std::string::npos;)
+      line.erase(quoted, 1);
   }
   return line;
 }
