@@ -259,12 +259,21 @@ Engine::~Engine() {
 }
 
 Result<std::unique_ptr<Engine>> Engine::start(host::LinuxLoop& loop, EngineOptions options) {
-  auto parts = std::make_unique<Parts>(loop, std::move(options));
-  TRY_VOID(parts->open());
-  if (parts->options.controllers) parts->make_nodes();
-  TRY_VOID(parts->serve());
-  if (parts->options.controllers) TRY_VOID(parts->run_controllers());
-  return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+  std::unique_ptr<Engine> engine(new Engine(std::make_unique<Parts>(loop, std::move(options))));
+  Parts& parts = *engine->parts_;
+  const auto start_all = [&parts]() -> Result<void> {
+    TRY_VOID(parts.open());
+    if (parts.options.controllers) parts.make_nodes();
+    TRY_VOID(parts.serve());
+    if (parts.options.controllers) TRY_VOID(parts.run_controllers());
+    return {};
+  };
+  if (const auto started = start_all(); !started.ok()) {
+    // Nothing stays on the host of an engine that did not start; an earlier one's pods may run on.
+    if (!parts.addresses.adopted) net::release_addresses(*parts.links, parts.addresses);
+    return started.error();
+  }
+  return engine;
 }
 
 const std::string& Engine::server() const {

@@ -217,6 +217,8 @@ class Up(unittest.TestCase):
             done = engine.keelson(*words, check=False)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(expected, done.stdout + done.stderr)
+        bridges = [alias.read_text() for alias in pathlib.Path('/sys/class/net').glob('kls*/ifalias')]
+        self.assertFalse([alias for alias in bridges if str(engine.home) in alias], 'a start that failed left a bridge')
         self.assertIn('up', engine.keelson('help').stdout)
         self.assertIn('--timeout', engine.keelson('help', 'up').stdout)
         self.assertIn('1.36', engine.keelson('version').stdout)
