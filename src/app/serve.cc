@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/engine.h"
 #include "app/instance.h"
+#include "app/log_lines.h"
 #include "base/text.h"
 #include "host/linux/linux_host.h"
 
@@ -63,6 +64,7 @@ int command_serve(const ServeOptions& options) {
   auto lock = InstanceLock::acquire(*instance);
   if (!lock.ok()) return fail(lock.error().message);
 
+  stamp_log_lines();
   host::LinuxLoop loop;
   std::unique_ptr<Engine> engine;
   bool stopping = false;

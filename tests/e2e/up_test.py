@@ -28,6 +28,8 @@ class Up(unittest.TestCase):
         status = json.loads(engine.keelson('status', '--name', 'life', '-o', 'json').stdout)
         self.assertTrue(status['well'])
         self.assertEqual([w['ready'] for w in status['workloads']], [2])
+        self.assertRegex(engine.keelson('logs', '--name', 'life', '--tail', '1').stdout,
+                         r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z engine life serves Kubernetes at https://')
         before = containers(engine)
         again = engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
         self.assertIn('0 of them new', again.stderr)
