@@ -27,7 +27,7 @@ std::string_view take_line(std::string_view& text) {
 // The block whose first line has been read; nullopt if it is malformed.
 std::optional<PemBlock> take_block(std::string_view type, std::string_view& text) {
   std::string base64;
-  bool in_headers = true;
+  bool in_headers = true, has_headers = false;
   while (!text.empty()) {
     if (text.starts_with(kBegin)) return std::nullopt;
     const std::string_view line = take_line(text);
@@ -35,9 +35,10 @@ std::optional<PemBlock> take_block(std::string_view type, std::string_view& text
       if (line != std::string(kEnd) + std::string(type) + std::string(kDashes)) return std::nullopt;
       auto bytes = from_base64(base64);
       if (!bytes) return std::nullopt;
-      return PemBlock{std::string(type), std::move(*bytes)};
+      return PemBlock{std::string(type), std::move(*bytes), has_headers};
     }
     // RFC 1421 headers stand before the first line without a colon.
+    has_headers = has_headers || (in_headers && line.find(':') != std::string_view::npos);
     in_headers = in_headers && line.find(':') != std::string_view::npos;
     if (!in_headers)
       std::copy_if(line.begin(), line.end(), std::back_inserter(base64),
@@ -48,9 +49,11 @@ std::optional<PemBlock> take_block(std::string_view type, std::string_view& text
 
 struct Free {
   void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(X509_REQ* request) const { X509_REQ_free(request); }
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 };
 using Certificate = std::unique_ptr<X509, Free>;
+using Request = std::unique_ptr<X509_REQ, Free>;
 using Key = std::unique_ptr<EVP_PKEY, Free>;
 
 // The whole of the bytes and nothing after them.
@@ -92,6 +95,32 @@ std::vector<PemBlock> pem_blocks(std::string_view text) {
     }
   }
   return blocks;
+}
+
+std::string signing_request_problem(std::string_view text) {
+  const std::vector<PemBlock> blocks = pem_blocks(text);
+  if (blocks.empty() || blocks.front().type != "CERTIFICATE REQUEST")
+    return "PEM block type must be CERTIFICATE REQUEST";
+  const Request request(read_der<X509_REQ>(blocks.front().bytes, d2i_X509_REQ));
+  if (!request) return "asn1: structure error: malformed certificate request";
+  const Key key(X509_REQ_get_pubkey(request.get()));
+  if (key && X509_REQ_verify(request.get(), key.get()) == 1) return {};
+  if (key && EVP_PKEY_base_id(key.get()) == EVP_PKEY_EC) return "x509: ECDSA verification failure";
+  if (key && EVP_PKEY_base_id(key.get()) == EVP_PKEY_RSA) return "crypto/rsa: verification error";
+  return "x509: cannot verify signature: algorithm unimplemented";
+}
+
+std::string certificates_problem(std::string_view text) {
+  if (text.empty()) return {};
+  const std::vector<PemBlock> blocks = pem_blocks(text);
+  for (const PemBlock& block : blocks) {
+    if (block.type != "CERTIFICATE")
+      return "only CERTIFICATE PEM blocks are allowed, found " + quote(block.type);
+    if (block.has_headers) return "no PEM block headers are permitted";
+    if (block.bytes.empty()) return "found CERTIFICATE PEM block containing 0 certificates";
+    if (!Certificate(read_der<X509>(block.bytes, d2i_X509))) return "x509: malformed certificate";
+  }
+  return blocks.empty() ? "must contain at least one CERTIFICATE PEM block" : "";
 }
 
 std::string key_pair_problem(std::string_view certificates, std::string_view key) {

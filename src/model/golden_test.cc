@@ -302,7 +302,7 @@ class Player {
       const auto storage = table_.storage(resource.stored_as);
       return errors.to_error(storage->group, storage->kind, name_of(object));
     }
-    forget_empty_lists(resource, object);
+    take_stored_form(resource, object);
     object.edit("metadata").set("resourceVersion", "1");
     return object;
   }

@@ -171,9 +171,6 @@ void prepare_job(Value& job) {
   Value& match = spec.edit("selector").edit("matchLabels");
   if (!match.has("batch.kubernetes.io/controller-uid"))
     match.set("batch.kubernetes.io/controller-uid", uid);
-  // A default that the original finds when it reads what it stored.
-  if (job["metadata"]["labels"].empty())
-    job.edit("metadata").set("labels", job["spec"]["template"]["metadata"]["labels"]);
 }
 
 void prepare_namespace(Value& ns) {

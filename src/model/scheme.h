@@ -82,9 +82,10 @@ std::string_view quality_of(const codec::Value& pod_spec);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 void prepare_status_update(const Resource& resource, codec::Value& object, const codec::Value& old);
 
-// Storing an object makes a list that was sent empty one that was not sent. Decoding keeps the
-// difference for lists that are always served and those whose type says so ("*[]").
-void forget_empty_lists(const Resource& resource, codec::Value& object);
+// What storing an object and reading it again makes of it. A list that was sent empty becomes one
+// that was not sent; decoding keeps the difference for lists that are always served and for those
+// whose type says so ("*[]").
+void take_stored_form(const Resource& resource, codec::Value& object);
 
 // The object in another version of the same kind; unchanged if the kind has one version only.
 Result<codec::Value> convert(const Resource& from, const Resource& to, const codec::Value& object);

@@ -2,8 +2,8 @@
 // empty at its first mention and filled later, so that pointers stay valid (hence the deque).
 #include "model/types_parse.h"
 
-#include <set>
 #include <charconv>
+#include <set>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -343,7 +343,7 @@ class Reader {
   BuiltinTypes& out_;
   std::map<std::string, Type*, std::less<>> mutable_;
   std::map<std::string, const Type*, std::less<>> anonymous_, kinds_;
-  std::map<const Type*, bool> atomic_;  // looked up only, never walked
+  std::map<const Type*, bool> atomic_;                      // looked up only, never walked
   std::set<std::pair<const Type*, std::string>> granular_;  // likewise
   std::map<std::string, std::string> uses_;
   std::string package_, group_, version_;

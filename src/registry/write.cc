@@ -113,7 +113,7 @@ Error invalid_with(const Call& call, const Value& object, const model::FieldErro
 
 // What an object loses by being stored.
 void forget_unstored(const Call& call, Value& object) {
-  model::forget_empty_lists(*call.storage, object);
+  model::take_stored_form(*call.storage, object);
   if (!call.request.dry()) object.edit("metadata").erase("selfLink");
 }
 

@@ -7,6 +7,7 @@
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 
 namespace keelson::model {
 namespace {
@@ -334,6 +335,25 @@ std::string ratio_text(double ratio) {
   return buffer.data();
 }
 
+// The original divides 64-bit numbers, thousandths where they fit; a value beyond them reads as 0.
+std::array<double, 3> ratio_values(const Quantity& ratio, const Quantity& low,
+                                   const Quantity& high) {
+  constexpr std::int64_t kMilliMax = INT64_MAX / 1000;
+  constexpr Int128 kBeyond = Int128(INT64_MAX) * 1'000'000'000;
+  const auto whole = [](const Quantity& q) -> std::int64_t {
+    return q.nano() > kBeyond || q.nano() < -kBeyond ? 0 : q.value();
+  };
+  const std::int64_t values[] = {whole(ratio), whole(low), whole(high)};
+  const auto fits = [](std::int64_t v) { return v < kMilliMax; };
+  if (!std::all_of(std::begin(values), std::end(values), fits))
+    return {static_cast<double>(values[0]), static_cast<double>(values[1]),
+            static_cast<double>(values[2])};
+  const auto milli = [&](const Quantity& q, std::int64_t v) {
+    return static_cast<double>(v == 0 && !q.is_zero() ? 0 : q.milli_value());
+  };
+  return {milli(ratio, values[0]) / 1000, milli(low, values[1]), milli(high, values[2])};
+}
+
 void check_limit_values(const Path& path, const std::string& key, const Value& limit,
                         FieldErrors& errors) {
   const auto q = [&](const char* list) -> const Value& { return limit[list][key]; };
@@ -368,8 +388,10 @@ void check_limit_values(const Path& path, const std::string& key, const Value& l
   if (!ratio.is_null() && Quantity::of(ratio) < Quantity::units(1))
     errors.invalid(at_ratio.key(key), ratio, "ratio " + ratio.str() + " is less than 1");
   if (!ratio.is_null() && !low.is_null() && !high.is_null()) {
-    const double most = Quantity::of(high).to_double() / Quantity::of(low).to_double();
-    if (Quantity::of(ratio).to_double() > most)
+    const auto [ratio_value, low_value, high_value] =
+        ratio_values(Quantity::of(ratio), Quantity::of(low), Quantity::of(high));
+    const double most = high_value / low_value;
+    if (ratio_value > most)
       errors.invalid(at_ratio.key(key), ratio,
                      "ratio " + ratio.str() + " is greater than max/min = " + ratio_text(most));
   }
@@ -492,6 +514,7 @@ std::vector<KindRules> core_rules() {
       {.resource = "nodes",
        .create = check_node,
        .update = update_node,
+       .status = update_node,
        .recheck = Recheck::before},
       {.resource = "resourcequotas",
        .create = check_quota,
@@ -501,7 +524,9 @@ std::vector<KindRules> core_rules() {
        .create = check_limit_range,
        .update = update_limit_range,
        .recheck = Recheck::custom},
-      {.resource = "replicationcontrollers", .create = check_controller},
+      {.resource = "replicationcontrollers",
+       .create = check_controller,
+       .status = status_replication_controller},
   };
   for (const auto& more : {service_rules(), event_rules()})
     for (const KindRules& r : more) rules.push_back(r);

@@ -5,6 +5,7 @@
 #include "model/go_print.h"
 #include "model/validation/endpoints.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 
 namespace keelson::model {
 namespace {
@@ -410,6 +411,7 @@ std::vector<KindRules> network_rules() {
       {.resource = "ingresses.networking.k8s.io",
        .create = check_ingress,
        .update = update_ingress,
+       .status = status_ingress,
        .recheck = Recheck::none},
       {.resource = "ingressclasses.networking.k8s.io",
        .create = check_ingress_class,

@@ -14,6 +14,8 @@ using Names = std::set<std::string, std::less<>>;
 // `metadata` is the pod's, or null for a template.
 // Of a whole pod: annotations and spec, as creation and every update check them.
 void check_pod(const Value& pod, FieldErrors& errors);
+// The status subresource.
+void check_pod_status(const Value& pod, const Value& old, FieldErrors& errors);
 // Annotations of a pod that no update may change.
 void check_annotation_changes(const Value& now, const Value& before, FieldErrors& errors);
 

@@ -262,6 +262,7 @@ std::vector<KindRules> pod_rules() {
       {.resource = "pods",
        .create = create_pod,
        .update = update_pod,
+       .status = check_pod_status,
        .recheck = Recheck::none,
        .part = update_pod_part},
       {.resource = "podtemplates", .create = check_template_object},

@@ -49,5 +49,6 @@ std::vector<KindRules> device_rules();
 std::vector<KindRules> admission_rules();
 std::vector<KindRules> custom_rules();
 std::vector<KindRules> registration_rules();
+std::vector<KindRules> certificate_rules();
 
 }  // namespace keelson::model

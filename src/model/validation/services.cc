@@ -2,6 +2,7 @@
 #include "codec/json.h"
 #include "model/validation/endpoints.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 
 namespace keelson::model {
 namespace {
@@ -390,6 +391,7 @@ std::vector<KindRules> service_rules() {
        .name = label_name,
        .create = check_service,
        .update = update_service,
+       .status = status_service,
        .recheck = Recheck::none},
       {.resource = "endpoints", .create = check_endpoints, .recheck = Recheck::all},
   };

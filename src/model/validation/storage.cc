@@ -6,6 +6,7 @@
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 
 namespace keelson::model {
 namespace {
@@ -497,7 +498,7 @@ void check_csi_node(const Value& object, FieldErrors& errors) {
     check_csi_driver_name(at.child("name"), text_of(driver, "name"), errors);
     const std::string_view id = text_of(driver, "nodeID");
     if (id.empty()) errors.required(at.child("nodeID"));
-    if (id.size() > 192) errors.invalid(at.child("nodeID"), id, "must be 192 characters or less");
+    if (id.size() > 256) errors.invalid(at.child("nodeID"), id, "must be 256 characters or less");
     check_not_negative(at.child("allocatable.count"), driver["allocatable"]["count"], errors);
     if (!names.insert(driver["name"].str()).second)
       errors.duplicate(at.child("name"), driver["name"]);
@@ -635,6 +636,7 @@ std::vector<KindRules> storage_rules() {
       {.resource = "persistentvolumeclaims",
        .create = check_claim,
        .update = update_claim,
+       .status = status_claim,
        .recheck = Recheck::none},
       {.resource = "storageclasses.storage.k8s.io",
        .create = check_class,

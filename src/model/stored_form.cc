@@ -1,5 +1,5 @@
-// Empty lists: Go tells a list that was sent empty from one that was not sent, validation and field
-// owners see the difference, and storing the object forgets it.
+// What storing an object and reading it again makes of it. Go tells a list that was sent empty from
+// one that was not sent; validation and field owners see the difference, the stored form has none.
 #include <algorithm>
 
 #include "model/scheme.h"
@@ -61,8 +61,12 @@ void forget(const Type& type, Value& value, bool keeps_served) {
 
 }  // namespace
 
-void forget_empty_lists(const Resource& resource, Value& object) {
+void take_stored_form(const Resource& resource, Value& object) {
   if (resource.custom) return;
+  // A default that depends on what the strategy adds, so that only reading finds it.
+  if (resource.name() == "jobs.batch" && object["metadata"]["labels"].empty())
+    if (const Value labels = object["spec"]["template"]["metadata"]["labels"]; !labels.empty())
+      object.edit("metadata").set("labels", labels);
   // These two groups are stored as JSON, the others as protobuf.
   const bool as_json =
       resource.group == "apiextensions.k8s.io" || resource.group == "apiregistration.k8s.io";
