@@ -13,6 +13,7 @@ bool is_acted_on(std::string_view resource) {
       "componentstatuses",
       "configmaps",
       "controllerrevisions.apps",
+      "cronjobs.batch",
       "customresourcedefinitions.apiextensions.k8s.io",
       "daemonsets.apps",
       "deployments.apps",

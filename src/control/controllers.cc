@@ -3,6 +3,7 @@
 #include "control/autoscale/hpa.h"
 #include "control/clusterrole/aggregation.h"
 #include "control/common/kinds.h"
+#include "control/cronjob/cronjob.h"
 #include "control/daemonset/daemonset.h"
 #include "control/deployment/deployment.h"
 #include "control/disruption/disruption.h"
@@ -33,6 +34,7 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<StatefulSetController>());
   all.push_back(std::make_unique<DaemonSetController>());
   all.push_back(std::make_unique<JobController>());
+  all.push_back(std::make_unique<CronJobController>());
   all.push_back(std::make_unique<TtlAfterFinishedController>());
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));

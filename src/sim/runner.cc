@@ -21,7 +21,7 @@ struct Standing {
 class Run {
  public:
   Run(const Scenario& scenario, const RunOptions& options)
-      : scenario_(scenario), world_(options.seed) {
+      : scenario_(scenario), world_(options.seed, scenario.start) {
     if (options.log)
       world_.on_change = [this, log = options.log](const std::string& what) {
         log(to_text(world_.elapsed()) + "  " + what);

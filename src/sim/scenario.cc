@@ -138,8 +138,13 @@ class Parser {
       TRY(scenario_.length, time(number, words[1]));
       return {};
     }
-    return fail(number,
-                "below scenario stand seed N and length DURATION, not \"" + words[0] + "\"");
+    if (words[0] == "start" && words.size() == 2) {
+      scenario_.start = parse_rfc3339(words[1]);
+      if (!scenario_.start) return fail(number, "\"" + words[1] + "\" is no time as in RFC 3339");
+      return {};
+    }
+    return fail(number, "below scenario stand seed N, length DURATION and start TIME, not \"" +
+                            words[0] + "\"");
   }
 
   // The words and options, and the lines that are indented deeper than this one where it ends with

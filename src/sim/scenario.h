@@ -60,6 +60,7 @@ struct Scenario {
   std::string file, name;
   std::uint64_t seed = 1;
   Duration length;  // "length 30m"; zero: until the last time that is named, and a minute more
+  std::optional<Instant> start;  // "start 2026-10-25T00:00:00Z": the date at time 0
   std::vector<Phrase> given;
   std::vector<Event> events;  // in order of time
   std::vector<Expectation> expectations;

@@ -14,8 +14,9 @@ namespace keelson::sim {
 
 using codec::Value;
 
-World::World(std::uint64_t seed)
+World::World(std::uint64_t seed, std::optional<Instant> start)
     : rng_(seed),
+      loop_(start ? host::VirtualLoop(*start) : host::VirtualLoop()),
       start_(loop_.now()),
       time_(std::make_unique<HostTime>(loop_)),
       driver_(std::make_unique<node::SimulatedDriver>(

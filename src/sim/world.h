@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ namespace keelson::sim {
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  // `start`: the date at which virtual time begins; nullopt: that of the virtual loop.
+  explicit World(std::uint64_t seed, std::optional<Instant> start = {});
   ~World();
 
   Result<void> start();  // the engine, on what the disk holds

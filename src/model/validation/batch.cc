@@ -6,6 +6,7 @@
 #include "model/cron_schedule.h"
 #include "model/go_print.h"
 #include "model/selector.h"
+#include "model/time_zone.h"
 #include "model/validation/jobs.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"

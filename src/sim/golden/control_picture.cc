@@ -53,7 +53,10 @@ Value endpoint(const Value& object) {
 
 Value ControlPicture::seconds(const Value& time) const {
   const Instant at = model::time_of(time);
-  return at.is_zero() ? Value() : Value((at - start_).count_seconds());
+  if (at.is_zero()) return {};
+  const std::int64_t milliseconds = (at - start_).count_milliseconds();
+  if (milliseconds % 1000 == 0) return milliseconds / 1000;
+  return static_cast<double>(milliseconds) / 1000;
 }
 
 void ControlPicture::event(const cluster::EventNote& event) {

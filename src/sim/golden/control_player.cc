@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "control/common/kinds.h"
+#include "control/cronjob/cronjob.h"
 #include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
 #include "control/job/job.h"
@@ -90,6 +91,7 @@ std::unique_ptr<cluster::Controller> controller_of(std::string_view name, const 
   }
   static const std::vector<control::ObjectKind> kinds = control::object_kinds(model::TypeTable());
   if (name == "job") return std::make_unique<control::JobController>();
+  if (name == "cronjob") return std::make_unique<control::CronJobController>();
   if (name == "ttl") return std::make_unique<control::TtlAfterFinishedController>();
   if (name == "disruption") return std::make_unique<control::DisruptionController>(kinds);
   if (name == "resourcequota") {
@@ -132,7 +134,9 @@ class ControlGame : public Audience {
                        .real_rules = true,
                        .first_repeat_counts = true}),
         stage_(loop_, world_, *this, false),
-        picture_(world_, start_, names_in(scenario["controllers"])) {}
+        picture_(world_, start_, names_in(scenario["controllers"])) {
+    stage_.answer_later();
+  }
 
   std::vector<Value> play();  // the entries
   const std::string& error() const { return error_; }

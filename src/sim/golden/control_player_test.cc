@@ -47,6 +47,12 @@ TEST(ControlRecordings, Job) {
 TEST(ControlRecordings, JobRandom) {
   expect_passing("job-random.json", 27);
 }
+TEST(ControlRecordings, CronJob) {
+  expect_passing("cronjob.json", 62);
+}
+TEST(ControlRecordings, CronJobRandom) {
+  expect_passing("cronjob-random.json", 19);
+}
 
 }  // namespace
 }  // namespace keelson::sim::golden

@@ -16,7 +16,9 @@ void Stage::commit_as(std::string_view, cluster::Write write,
   if (!result.ok() && write.verb == cluster::Write::Verb::create)
     audience_.refused(write, result.error().message);
   note_made(false);
-  if (done) done(std::move(result));
+  if (!done) return;
+  if (!answers_later_) return done(std::move(result));
+  loop_.post([done = std::move(done), result = std::move(result)] { done(result); });
 }
 
 std::shared_ptr<void> Stage::watch(std::string resource, OnChange on_change) {

@@ -40,6 +40,9 @@ class Stage : public runtime::Backend {
   // Tells the audience of what was made by the recording itself since the last call; all else is
   // the controllers' doing.
   void note_made(bool by_hand);
+  // From now on a write is answered only when everybody else has seen it and has worked on it: so
+  // controllers see what others have done by halves.
+  void answer_later() { answers_later_ = true; }
   // Announces the next change of a Node; false if there is none.
   bool announce_node();
 
@@ -73,6 +76,7 @@ class Stage : public runtime::Backend {
   World& world_;
   Audience& audience_;
   bool nodes_last_;
+  bool answers_later_ = false;
   Prng rng_{1};
   std::deque<Change> changes_, nodes_;  // noted, not announced yet
   std::vector<std::pair<std::string, std::weak_ptr<OnChange>>> watches_;
