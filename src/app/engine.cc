@@ -98,6 +98,11 @@ Result<void> Engine::Parts::open() {
                     {.directory = options.directory + "/pki", .dns_names = {}, .addresses = names},
                     loop.now()));
   TRY(store, store::Store::open(loop, *files, {.directory = options.directory + "/store"}));
+  if (const std::string torn = store->statistics().torn; !torn.empty())
+    std::fprintf(stderr,
+                 "%s ends in the middle of a write, as after a crash; that write is dropped. It "
+                 "was not acknowledged, unless the disk lost it afterwards\n",
+                 torn.c_str());
   TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
   access = std::make_unique<api::AccessControl>(
       std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});

@@ -32,6 +32,7 @@ class Engine : public Store {
         index_(std::move(recovered.index)),
         at_once_(index_, index_.revision()),
         durably_(index_, recovered.log.durable),
+        torn_(std::move(recovered.torn)),
         log_bytes_at_snapshot_(-static_cast<std::int64_t>(recovered.log_bytes)) {
     if (files_ != nullptr)
       log_ = std::make_unique<Log>(
@@ -126,6 +127,7 @@ class Engine : public Store {
   using Waiters = std::multimap<Revision, std::function<void(Result<void>)>>;
   Waiters waiters_, settlers_;  // equal ones in order of asking
   bool pump_posted_ = false;
+  std::string torn_;
   std::int64_t log_bytes_at_snapshot_;
   std::uint64_t commits_ = 0, snapshots_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
@@ -274,6 +276,7 @@ Statistics Engine::statistics() const {
   all.subscriptions = at_once_.subscriptions() + durably_.subscriptions();
   all.commits = commits_;
   all.snapshots = snapshots_;
+  all.torn = torn_;
   if (!log_) return all;
   all.syncs = log_->syncs();
   all.log_bytes = log_->bytes_written();

@@ -4,6 +4,8 @@
 // A data directory holds
 //   lock                    held by the process that has the store open
 //   segment-NNNNNNNNNN.log  the log, numbered from 1 without reuse; read in order of number
+//   newest                  the highest number that a segment has had, as text: without it nothing
+//                           tells that the last segment was removed; written after the segment
 //   spare-N.log             room prepared for the next segment; renamed when it is needed
 //   snapshot-R.keel         everything as of revision R (20 digits); snapshot.partial while written
 //
@@ -27,11 +29,12 @@
 // RECOVERY. The first record of a segment that is not whole ends that segment. The next segment
 // must go on at a revision no more than one higher; records of revisions already seen are skipped
 // (after a failed write a batch is written again to a new segment). What ended a segment was a torn
-// write if nothing proves otherwise. Two things prove damage to what was acknowledged, and then the
-// store refuses to open: a gap in the revisions between segments, and, behind the end of a segment,
-// a whole record whose `synced` reaches the missing revision.
-// The tail above `synced` of the last record is written again to the new segment before it counts
-// as durable: after a failed sync a kernel may show bytes that the disk never got.
+// write if nothing proves otherwise. These prove damage to what was acknowledged, and then the
+// store refuses to open: a gap in the revisions between segments; behind the end of a segment, a
+// whole record whose `synced` reaches the missing revision; a segment without its header or its
+// first record, for it gets its name after their sync; the absence of the segment that `newest`
+// names. The tail above `synced` of the last record is written again to the new segment before it
+// counts as durable: after a failed sync a kernel may show bytes that the disk never got.
 //
 // SNAPSHOT. 32 bytes of header: "KEELSNP1", revision (u64), time (i64), u32 zero, CRC32C of the 28
 // bytes before. Then blocks of entries: u32 number of entries, u32 size of the rest, u32 CRC32C of
@@ -53,6 +56,7 @@ namespace keelson::store {
 inline constexpr std::size_t kHeaderSize = 32;
 inline constexpr std::size_t kRecordHeaderSize = 40;
 inline constexpr std::string_view kPartialName = "snapshot.partial";
+inline constexpr std::string_view kNewestName = "newest", kNewestPartialName = "newest.new";
 
 std::string segment_name(std::uint64_t number);
 std::optional<std::uint64_t> segment_number(std::string_view name);

@@ -30,6 +30,7 @@ struct Log::Writer {
   std::string path(std::string_view name) const { return directory + "/" + std::string(name); }
   Result<void> write(Job& job);
   Result<void> begin_segment(Job& job);
+  void write_newest();
   Result<std::unique_ptr<host::File>> make_spare(const std::string& name) const {
     TRY(auto file, files.open(path(name), true));
     TRY_VOID(file->reserve(room));
@@ -84,10 +85,20 @@ Result<void> Log::Writer::begin_segment(Job& job) {
   TRY_VOID(files.rename(path(job.spare_name), path(segment_name(number))));
   TRY_VOID(files.sync_directory(directory));
   used = kHeaderSize;
+  write_newest();
   capacity = std::max(room, file->size());
   segment = std::move(file);
   room = std::min(std::max(room * 4, kFirstSegmentBytes), segment_bytes);
   return {};
+}
+
+// Best effort: an older number hides a loss, it does not cause one.
+void Log::Writer::write_newest() {
+  const std::string fresh = path(kNewestPartialName);
+  (void)files.remove(fresh);
+  const auto file = files.open(fresh, true);
+  if (file.ok() && (*file)->append(std::to_string(number) + "\n").ok() && (*file)->sync().ok())
+    (void)files.rename(fresh, path(kNewestName));
 }
 
 Log::Log(host::Loop& loop, host::Files& files, const Options& options, Start start,

@@ -4,17 +4,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "store/format.h"
 
 namespace keelson::store {
 
 namespace {
 
+constexpr std::string_view kWayOut =
+    ". Nothing was changed; restore the data directory from a backup, or move it away to begin "
+    "anew";
+
 Error damaged(const std::string& path, std::uint64_t offset, const std::string& what) {
   return {Reason::internal_error, path + " is damaged at offset " + std::to_string(offset) + ": " +
-                                      what +
-                                      ". Nothing was changed; restore the data directory from a "
-                                      "backup, or move it away to begin anew"};
+                                      what + std::string(kWayOut)};
 }
 
 class Recovery {
@@ -32,9 +35,15 @@ class Recovery {
     for (const std::string& name : names) {
       if (auto revision = snapshot_revision(name)) snapshots.push_back(*revision);
       if (auto number = segment_number(name)) segments.push_back(*number);
-      if (name.starts_with("spare-") || name == kPartialName) TRY_VOID(files_.remove(path(name)));
+      if (name.starts_with("spare-") || name == kPartialName || name == kNewestPartialName)
+        TRY_VOID(files_.remove(path(name)));
     }
     std::sort(segments.begin(), segments.end());
+    TRY(const std::uint64_t newest, read_newest());
+    if (newest > (segments.empty() ? 0 : segments.back()))
+      return Error{Reason::internal_error, path(segment_name(newest)) +
+                                               " is missing, with what was acknowledged in it" +
+                                               std::string(kWayOut)};
     if (!snapshots.empty())
       TRY_VOID(read_snapshot(*std::max_element(snapshots.begin(), snapshots.end())));
     out_.log.durable = out_.index.revision();
@@ -74,13 +83,23 @@ class Recovery {
     return {};
   }
 
+  // 0: it was never written.
+  Result<std::uint64_t> read_newest() {
+    const std::string name = path(std::string(kNewestName));
+    if (!files_.exists(name)) return 0;
+    TRY(const auto file, files_.open(name, false));
+    TRY(const std::string text, file->read(0, file->size()));
+    return static_cast<std::uint64_t>(parse_int(trim(text)).value_or(0));
+  }
+
   Result<void> read_segment(std::uint64_t number) {
     std::string name = path(segment_name(number));
     TRY(auto file, files_.open(name, false));
     TRY(std::string bytes, file->read(0, file->size()));
     out_.log.segments.push_back({number, out_.index.revision()});
-    // Without a header nothing in it was ever acknowledged, or the next segment shows the gap.
-    if (!is_segment_header(bytes, number)) return {};
+    out_.torn.clear();  // of an earlier one: what was missing there came again
+    // It got its name after header and first batch were synced.
+    if (!is_segment_header(bytes, number)) return damaged(name, 0, "it has no header");
     std::size_t at = kHeaderSize;
     while (auto record = decode_record(std::string_view(bytes).substr(at))) {
       if (record->revision > out_.index.revision().next())
@@ -91,6 +110,7 @@ class Recovery {
       take(*record, std::string_view(bytes).substr(at, record->size));
       at += record->size;
     }
+    if (at == kHeaderSize) return damaged(name, at, "it has no record");
     out_.log.segments.back().last = out_.index.revision();
     out_.log_bytes += at;
     out_.index.compact(out_.index.compaction_wanted(now_, options_, out_.index.revision()));
@@ -120,10 +140,11 @@ class Recovery {
 
   // Behind the end there may be torn remains of the last batch, but nothing that says that what is
   // missing here was durable once.
-  Result<void> check_rest(const std::string& name, std::string_view bytes, std::size_t end) const {
+  Result<void> check_rest(const std::string& name, std::string_view bytes, std::size_t end) {
     Revision missing = out_.index.revision().next();
     for (std::size_t at = end; at + kRecordHeaderSize <= bytes.size(); at += 8) {
       if (bytes[at] == '\0') continue;
+      out_.torn = name;
       auto record = decode_record(bytes.substr(at));
       if (record && record->synced >= missing)
         return damaged(name, end, "revision " + missing.text() + " was acknowledged");

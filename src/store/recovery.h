@@ -14,6 +14,7 @@ struct Recovered {
   Index index;
   Log::Start log;
   std::uint64_t log_bytes = 0;  // in all segments
+  std::string torn = {};        // a segment that ends in a batch which is not whole
 };
 
 // Error: internal_error that names the file when something acknowledged is damaged.

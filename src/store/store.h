@@ -117,6 +117,7 @@ struct Statistics {
   std::uint64_t bytes = 0;  // keys and bytes of the current versions
   std::uint64_t commits = 0, syncs = 0, log_bytes = 0, segments = 0, snapshots = 0;
   std::uint64_t write_failures = 0;
+  std::string torn = {};  // a segment that was found to end in a batch which is not whole
 };
 
 // How much stays parsed, in bytes of text (parsed.h).

@@ -354,6 +354,47 @@ TEST_F(DurableTest, RefusesDamageToWhatWasAcknowledged) {
   EXPECT_TRUE(Store::open(loop, files, options).ok());
 }
 
+TEST_F(DurableTest, ATornLastWriteIsTold) {
+  fill(5);
+  EXPECT_EQ(store->statistics().torn, "");
+  store.reset();
+  const std::string name = "data/" + segment_name(1), content = files.content(name);
+  const std::size_t last = content.rfind("KREC") == std::string::npos
+                               ? content.find_last_not_of('\0')
+                               : content.rfind("KREC");
+  files.damage(name, last + 50, "#");
+  open();
+  EXPECT_EQ(store->statistics().torn, name);
+  fill(1);
+  open();
+  EXPECT_EQ(store->statistics().torn, "");
+}
+
+TEST_F(DurableTest, RefusesASegmentThatDidNotBeginWell) {
+  fill(5);
+  store.reset();
+  const std::string name = "data/" + segment_name(1), content = files.content(name);
+  for (const std::size_t at : {0, 5, 20, 40}) {
+    files.damage(name, at, content[at] == '#' ? "+" : "#");
+    EXPECT_FALSE(Store::open(loop, files, options).ok()) << at;
+    files.damage(name, at, content.substr(at, 1));
+  }
+  EXPECT_TRUE(Store::open(loop, files, options).ok());
+}
+
+TEST_F(DurableTest, RefusesTheAbsenceOfTheLastSegment) {
+  fill(300);
+  const std::string last = "data/" + segment_name(store->statistics().segments);
+  store.reset();
+  ASSERT_TRUE(files.rename(last, "data/away").ok());
+  const auto opened = Store::open(loop, files, options);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find(last + " is missing"), std::string::npos)
+      << opened.error().message;
+  ASSERT_TRUE(files.rename("data/away", last).ok());
+  EXPECT_TRUE(Store::open(loop, files, options).ok());
+}
+
 TEST_F(DurableTest, RefusesAMissingSegmentAndADamagedSnapshot) {
   fill(300);
   store.reset();
