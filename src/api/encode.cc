@@ -137,34 +137,59 @@ const codec::Type* type_of_kind(const model::TypeTable& types, std::string_view 
   return nullptr;
 }
 
-std::string metadata_message(const model::TypeTable& types, const Value& object) {
-  const codec::Type* type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+std::string metadata_message(const model::TypeTable& types, codec::JsonText object) {
   codec::Type partial;
   partial.name = "PartialObjectMetadata";
   partial.shape = codec::Shape::structure;
   codec::Field field;
-  field.type = type;
+  field.type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
   field.name = "metadata";
   field.number = 1;
   partial.fields.push_back(field);
-  return codec::to_protobuf(partial, object);
+  std::string message;
+  codec::append_protobuf(message, partial, object);
+  return message;
 }
 
 // The whole object wrapped; nullopt if its kind has no message.
-std::optional<std::string> object_to_protobuf(const model::TypeTable& types, const Value& object) {
-  const std::string_view version = object["apiVersion"].as_string();
-  const std::string_view kind = object["kind"].as_string();
+std::optional<std::string> object_to_protobuf(const model::TypeTable& types,
+                                              std::string_view text) {
+  const codec::JsonText object(text);
+  std::string version_buffer, kind_buffer;
+  const std::string_view version = object["apiVersion"].as_string(version_buffer);
+  const std::string_view kind = object["kind"].as_string(kind_buffer);
   if (kind == "PartialObjectMetadata")
     return codec::wrap_protobuf(version, kind, metadata_message(types, object));
-  if (const codec::Type* type = type_of_kind(types, version, kind))
-    return codec::wrap_protobuf(version, kind, codec::to_protobuf(*type, object));
-  if (!kind.ends_with("List") || !object["items"].is_array()) return std::nullopt;
+  const codec::Type* type = type_of_kind(types, version, kind);
+  if (type == nullptr) return std::nullopt;
+  std::string message;
+  codec::append_protobuf(message, *type, object);
+  return codec::wrap_protobuf(version, kind, message);
+}
+
+// The whole list wrapped; nullopt if its items have no message.
+std::optional<std::string> list_to_protobuf(const model::TypeTable& types,
+                                            const registry::Response& response) {
+  const Value& envelope = response.object.value();
+  const std::string_view version = envelope["apiVersion"].as_string();
+  const std::string_view kind = envelope["kind"].as_string();
+  if (!kind.ends_with("List")) return std::nullopt;
   const codec::Type* item = type_of_kind(types, version, kind.substr(0, kind.size() - 4));
   const codec::Type* list = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta");
   if (item == nullptr || list == nullptr) return std::nullopt;
-  return codec::wrap_protobuf(
-      version, kind,
-      codec::to_protobuf_list(*list, object["metadata"], *item, object["items"].elements()));
+  std::string message;
+  const std::string metadata = codec::to_json(envelope["metadata"]);
+  codec::append_protobuf_field(message, 1, *list, codec::JsonText(metadata));
+  for (const registry::Object& one : response.items)
+    codec::append_protobuf_field(message, 2, *item, codec::JsonText(one.bytes()));
+  return codec::wrap_protobuf(version, kind, message);
+}
+
+std::optional<std::string> response_to_protobuf(const registry::Response& response,
+                                                const Format& format) {
+  if (format.wire != Wire::protobuf || format.types == nullptr) return std::nullopt;
+  return response.is_list ? list_to_protobuf(*format.types, response)
+                          : object_to_protobuf(*format.types, response.object.bytes());
 }
 
 void add_warnings(HttpResponse& answer, const std::vector<std::string>& warnings) {
@@ -197,7 +222,9 @@ HttpResponse plain_text(int code, std::string text) {
 
 HttpResponse encode(const Value& value, int code, const Format& format) {
   if (format.wire == Wire::protobuf) {
-    auto bytes = format.types != nullptr ? object_to_protobuf(*format.types, value) : std::nullopt;
+    auto bytes = format.types != nullptr
+                     ? object_to_protobuf(*format.types, registry::to_object_json(value))
+                     : std::nullopt;
     if (bytes) return with_text(code, std::move(*bytes), format);
     Format json = format;
     json.wire = Wire::json;
@@ -219,7 +246,9 @@ HttpResponse encode_error(const Error& error, const Format& format) {
 HttpResponse encode(std::shared_ptr<const registry::Response> response, const Format& format) {
   const registry::Response& r = *response;
   HttpResponse answer;
-  if (format.wire != Wire::json || format.pretty) {
+  if (auto bytes = response_to_protobuf(r, format)) {
+    answer = with_text(r.code, std::move(*bytes), format);
+  } else if (format.wire != Wire::json || format.pretty) {
     answer = encode(value_of(r), r.code, format);
   } else if (!r.is_list) {
     std::string text;
@@ -254,7 +283,7 @@ std::string warning_header(std::string_view text) {
 
 void append_frame(std::string& out, const registry::WatchEvent& event, const Format& format) {
   if (format.wire == Wire::protobuf && format.types != nullptr) {
-    if (const auto bytes = object_to_protobuf(*format.types, event.object.value())) {
+    if (const auto bytes = object_to_protobuf(*format.types, event.object.bytes())) {
       out += codec::protobuf_watch_frame(registry::to_text(event.type), *bytes);
       return;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/json_text.h"
 #include "codec/schema.h"
 #include "codec/value.h"
 
@@ -19,11 +20,10 @@ namespace keelson::codec {
 std::vector<std::uint16_t> protobuf_order(const Type& type);
 
 // The message of a value of this structure; kind and apiVersion are no part of it.
+void append_protobuf(std::string& out, const Type& type, JsonText value);
 std::string to_protobuf(const Type& type, const Value& value);
-void append_protobuf(std::string& out, const Type& type, const Value& value);
-// What a typed list is: ListMeta and items.
-std::string to_protobuf_list(const Type& list_metadata, const Value& metadata, const Type& item,
-                             const Array& items);
+// As a field of another message. A typed list is ListMeta as field 1 and items as fields 2.
+void append_protobuf_field(std::string& out, int number, const Type& type, JsonText value);
 // Unknown fields are skipped, as proto2 demands. Error: bad_request.
 Result<Value> from_protobuf(const Type& type, std::string_view bytes);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "codec/json.h"
+#include "codec/json_text.h"
 
 namespace keelson::codec {
 namespace {
@@ -51,6 +52,33 @@ TEST(Json, ErrorsReadAsInGo) {
   EXPECT_EQ(message("{\"a\":tru1}"), "invalid character '1' in literal true (expecting 'e')");
   EXPECT_EQ(message("1 1"), "invalid character '1' after top-level value");
   EXPECT_EQ(message("\"\\q\""), "invalid character 'q' in string escape code");
+}
+
+TEST(JsonText, ReadsInPlace) {
+  const std::string text =
+      R"({"a":{"n":-12,"x":1.5,"t":true,"z":null},"e\"s":"q\"\u00e9\\","l":["x]",[1,{}],"\\"],"o":{}})";
+  const JsonText root(text);
+  const Value parsed = *parse_json(text);
+  std::string buffer;
+  EXPECT_EQ(root["a"]["n"].as_int(), -12);
+  EXPECT_EQ(root["a"]["x"].as_double(), 1.5);
+  EXPECT_TRUE(root["a"]["t"].as_bool());
+  EXPECT_TRUE(root["a"]["z"].is_null() && root["a"]["none"]["deeper"].is_null());
+  EXPECT_EQ(root["e\"s"].as_string(buffer), parsed["e\"s"].as_string());
+  std::vector<std::string> elements, members;
+  root["l"].each_element([&](JsonText one) { elements.emplace_back(one.raw()); });
+  EXPECT_EQ(elements, (std::vector<std::string>{"\"x]\"", "[1,{}]", "\"\\\\\""}));
+  root.each_member([&](JsonText key, JsonText) { members.emplace_back(key.as_string(buffer)); });
+  EXPECT_EQ(members, (std::vector<std::string>{"a", "e\"s", "l", "o"}));
+  // Text that is cut off anywhere is never left.
+  for (std::size_t cut = 0; cut < text.size(); ++cut) {
+    const std::string part = text.substr(0, cut);
+    JsonText(part).each_member([&](JsonText key, JsonText value) {
+      (void)key.as_string(buffer);
+      value.each_element([&](JsonText one) { (void)one.as_string(buffer); });
+      value.each_member([&](JsonText, JsonText one) { (void)one.as_int(); });
+    });
+  }
 }
 
 }  // namespace
