@@ -136,7 +136,8 @@ class Decoder {
       if (!f.pointer && f.type->shape != Shape::any && is_empty(decoded)) {
         // A struct by value is never empty for Go; most lists and maps lose an empty presence.
         if (!f.keep_empty) continue;
-        if (f.type->shape != Shape::list) decoded = empty_value(f);
+        const bool is_bytes = f.type->shape == Shape::scalar && f.type->scalar == Scalar::bytes;
+        if (f.type->shape != Shape::list && !is_bytes) decoded = empty_value(f);
       }
       members.push_back({Value(f.name), std::move(decoded)});
     }

@@ -63,6 +63,8 @@ std::string go_name(std::string_view json) {
   return name;
 }
 
+constexpr std::string_view kVolume = "io.k8s.api.core.v1.Volume";
+
 bool is_tagged(const Type& type) {
   return type.name.find("apimachinery") != std::string::npos;
 }
@@ -205,8 +207,12 @@ class Printer {
         }
         continue;
       }
+      if (type.name == kVolume && f.name == "quobyte") continue;  // stands behind rbd
       key(go_name(f.name), first);
       this->value(*f.type, value[f.name], f.pointer);
+      if (type.name != kVolume || f.name != "rbd") continue;
+      key("Quobyte", first);
+      this->value(*type.field("quobyte")->type, value["quobyte"], true);
     }
     out += '}';
   }

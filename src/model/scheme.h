@@ -72,6 +72,9 @@ FieldErrors validate_status_update(const Resource& resource, const codec::Value&
 FieldErrors validate_part_update(const Resource& resource, std::string_view subresource,
                                  const codec::Value& object, const codec::Value& old);
 
+// What allocation asks of a Service's cluster addresses and their families before it looks at them.
+FieldErrors validate_service_addresses(const codec::Value& service);
+
 // What the original's strategies do before validation. On creation status is dropped, generation
 // set, and what the kind derives from itself filled in (a Job's selector: uid must be set). On
 // update status and the system's metadata are kept from the old object, and a change of spec raises

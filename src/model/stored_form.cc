@@ -67,6 +67,9 @@ void take_stored_form(const Resource& resource, Value& object) {
   if (resource.name() == "jobs.batch" && object["metadata"]["labels"].empty())
     if (const Value labels = object["spec"]["template"]["metadata"]["labels"]; !labels.empty())
       object.edit("metadata").set("labels", labels);
+  // A default that was once given where it says nothing; readers do not see it.
+  if (resource.name() == "services" && object["spec"]["type"].as_string() == "ExternalName")
+    object.edit("spec").erase("internalTrafficPolicy");
   // These two groups are stored as JSON, the others as protobuf.
   const bool as_json =
       resource.group == "apiextensions.k8s.io" || resource.group == "apiregistration.k8s.io";

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "base/text.h"
+#include "model/meta.h"
+#include "model/scheme.h"
 #include "registry/errors.h"
 
 namespace keelson::registry {
@@ -156,33 +158,91 @@ void drop_unused_fields(Value& spec, const Value& old) {
   if (reachable(old) && !reachable(spec)) erase_if_same(spec, old, "externalTrafficPolicy");
 }
 
-// Single-stack IPv4: the families and their policy follow from that.
-void complete_families(Value& spec, const Value& old, std::vector<Cause>& causes) {
+// --- families; this cluster has IPv4 alone ---
+
+bool is_open(const Value& spec) {
+  return spec["clusterIP"].as_string() == "None" && spec["selector"].empty();
+}
+
+// A service may lose its second address or family only by saying so.
+void release_second(Value& spec, const Value& old, std::vector<Cause>& causes) {
+  const std::string policy = spec["ipFamilyPolicy"].str();
+  constexpr std::pair<const char*, const char*> kLists[] = {{"clusterIPs", "secondary cluster IP"},
+                                                            {"ipFamilies", "secondary IP family"}};
+  for (const auto& [list, what] : kLists) {
+    if (policy == "SingleStack") {
+      if (spec[list] == old[list] && spec[list].size() > 1)
+        spec.set(list, Value::array({spec[list][0]}));
+    } else if (old[list].size() > spec[list].size() && !spec[list].empty()) {
+      causes.push_back(cause_invalid("spec.ipFamilyPolicy", Value(policy),
+                                     std::string("must be 'SingleStack' to release the ") + what));
+    }
+  }
+}
+
+void check_policy(const Value& spec, std::vector<Cause>& causes) {
+  if (spec["ipFamilyPolicy"].as_string() != "SingleStack") return;
+  const auto refuse = [&](std::string_view what) {
+    causes.push_back(
+        cause_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"],
+                      "must be 'RequireDualStack' or 'PreferDualStack' when multiple " +
+                          std::string(what) + " are specified"));
+  };
+  if (spec["clusterIPs"].size() == 2) refuse("cluster IPs");
+  if (spec["ipFamilies"].size() == 2) refuse("IP families");
+}
+
+void infer_families(Value& spec, std::vector<Cause>& causes) {
+  for (std::size_t i = 0; i < spec["clusterIPs"].size(); ++i) {
+    const std::string_view address = spec["clusterIPs"][i].as_string();
+    if (address == "None") return;
+    if (i < spec["ipFamilies"].size()) continue;
+    if (address.find(':') != std::string_view::npos)
+      causes.push_back(cause_invalid("spec.clusterIPs[" + std::to_string(i) + "]",
+                                     spec["clusterIPs"], "IPv6 is not configured on this cluster"));
+    else
+      spec.edit("ipFamilies").push_back("IPv4");
+  }
+}
+
+// What nobody selects pods for may name families that the cluster does not have.
+void complete_open_families(Value& spec) {
+  if (spec["ipFamilies"].empty()) spec.edit("ipFamilies").push_back("IPv4");
+  if (spec["ipFamilies"].size() < 2 && spec["ipFamilyPolicy"].as_string() != "SingleStack")
+    spec.edit("ipFamilies")
+        .push_back(spec["ipFamilies"][0].as_string() == "IPv4" ? "IPv6" : "IPv4");
+}
+
+void complete_families(Value& service, const Value& old, std::vector<Cause>& causes) {
+  Value& spec = service.edit("spec");
   if (is_external_name(spec)) return;
-  const bool open = is_headless(spec) && spec["selector"].empty();
   if (!spec.has("ipFamilyPolicy")) {
     if (old.has("ipFamilyPolicy"))
       spec.set("ipFamilyPolicy", old["ipFamilyPolicy"]);
     else
-      spec.set("ipFamilyPolicy", open ? "RequireDualStack" : "SingleStack");
+      spec.set("ipFamilyPolicy", is_open(spec) ? "RequireDualStack" : "SingleStack");
   }
-  const std::string policy = spec["ipFamilyPolicy"].str();
-  if (open) {
-    if (spec["ipFamilies"].empty()) spec.edit("ipFamilies").push_back("IPv4");
-    if (spec["ipFamilies"].size() < 2 && policy != "SingleStack")
-      spec.edit("ipFamilies")
-          .push_back(spec["ipFamilies"][0].as_string() == "IPv4" ? "IPv6" : "IPv4");
+  const model::FieldErrors errors = model::validate_service_addresses(service);
+  if (!errors.empty()) {
+    causes = errors.to_error("", "Service", model::name_of(service)).causes;
     return;
   }
-  if (policy == "RequireDualStack")
-    causes.push_back(cause_invalid("spec.ipFamilyPolicy", Value(policy),
+  if (!old.is_null()) release_second(spec, old, causes);
+  check_policy(spec, causes);
+  infer_families(spec, causes);
+  if (!causes.empty()) return;
+  if (is_open(spec)) {
+    complete_open_families(spec);
+    return;
+  }
+  if (spec["ipFamilyPolicy"].as_string() == "RequireDualStack")
+    causes.push_back(cause_invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"],
                                    "this cluster is not configured for dual-stack services"));
-  const Value families = spec["ipFamilies"];
-  for (std::size_t i = 0; i < families.size(); ++i)
-    if (families[i].as_string() != "IPv4")
-      causes.push_back(cause_invalid("spec.ipFamilies[" + std::to_string(i) + "]", families[i],
-                                     "not configured on this cluster"));
-  if (families.empty() && causes.empty()) spec.edit("ipFamilies").push_back("IPv4");
+  for (std::size_t i = 0; i < spec["ipFamilies"].size(); ++i)
+    if (spec["ipFamilies"][i].as_string() != "IPv4")
+      causes.push_back(cause_invalid("spec.ipFamilies[" + std::to_string(i) + "]",
+                                     spec["ipFamilies"][i], "not configured on this cluster"));
+  if (spec["ipFamilies"].empty() && causes.empty()) spec.edit("ipFamilies").push_back("IPv4");
 }
 
 }  // namespace
@@ -246,11 +306,13 @@ void ServiceAddresses::complete_addresses(Value& spec, const Value& old, bool dr
   if (!old.is_null() && !is_external_name(old) && !old["clusterIPs"].empty()) return;
   const std::string wanted = spec["clusterIPs"][0].str();
   if (!wanted.empty()) {
-    if (dry || !parse_address(wanted)) return;
+    if (!parse_address(wanted)) return;
     std::string why;
     if (!in_range(wanted))
-      why = "the provided network does not match the current range";
-    else if (is_taken(wanted))
+      why = dry ? "the provided IP (" + wanted +
+                      ") is not in the valid range. The range of valid IPs is " + range_
+                : "the provided network does not match the current range";
+    else if (!dry && is_taken(wanted))
       why = "provided IP is already allocated";
     if (!why.empty())
       causes.push_back(cause_invalid("spec.clusterIPs", spec["clusterIPs"],
@@ -262,23 +324,21 @@ void ServiceAddresses::complete_addresses(Value& spec, const Value& old, bool dr
   spec.set("clusterIPs", Value::array({Value(address)}));
 }
 
-void ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry, Prng& rng,
-                                      std::vector<Cause>& causes) const {
+std::string ServiceAddresses::port_problem(int port) const {
+  if (port < port_first_ || port > port_last_)
+    return "provided port is not in the valid range. The range of valid ports is " +
+           std::to_string(port_first_) + "-" + std::to_string(port_last_);
+  return ports_.contains(port) ? "provided port is already allocated" : "";
+}
+
+Result<void> ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry, Prng& rng,
+                                              std::vector<Cause>& causes) const {
   const std::set<int> before = ports_of(old);
   std::set<int> taken;
   Value& spec = service.edit("spec");
-  const auto claim = [&](int port, const std::string& field) {
-    if (dry || before.contains(port) || taken.contains(port)) return;
-    std::string why;
-    if (port < port_first_ || port > port_last_)
-      why = "provided port is not in the valid range. The range of valid ports is " +
-            std::to_string(port_first_) + "-" + std::to_string(port_last_);
-    else if (ports_.contains(port))
-      why = "provided port is already allocated";
-    if (!why.empty()) causes.push_back(cause_invalid(field, Value(port), why));
-  };
   if (may_have_node_ports(spec)) {
     std::map<std::int64_t, int> by_port;  // two protocols of one port share a node port
+    std::map<int, std::set<std::string_view>> protocols;
     for (const Value& port : spec["ports"].elements())
       if (port["nodePort"].as_int() > 0)
         by_port.emplace(port["port"].as_int(), static_cast<int>(port["nodePort"].as_int()));
@@ -286,7 +346,15 @@ void ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry
       const Value port = spec["ports"][i];
       int number = static_cast<int>(port["nodePort"].as_int());
       if (number != 0) {
-        claim(number, "spec.ports[" + std::to_string(i) + "].nodePort");
+        const std::string field = "spec.ports[" + std::to_string(i) + "].nodePort";
+        // Of one service too, only another protocol may use a port again.
+        const bool again = !protocols[number].insert(port["protocol"].as_string()).second;
+        std::string why;
+        if (again && old.is_null())
+          why = "provided port is already allocated";
+        else if (!dry && !before.contains(number) && !taken.contains(number))
+          why = port_problem(number);
+        if (!why.empty()) causes.push_back(cause_invalid(field, Value(number), why));
       } else if (wants_node_ports(spec)) {
         const auto shared = by_port.find(port["port"].as_int());
         number =
@@ -297,26 +365,34 @@ void ServiceAddresses::complete_ports(Value& service, const Value& old, bool dry
       taken.insert(number);
     }
   }
-  if (wants_health_port(spec) && !wants_health_port(old["spec"])) {
-    const int number = static_cast<int>(spec["healthCheckNodePort"].as_int());
-    if (number != 0)
-      claim(number, "spec.healthCheckNodePort");
-    else
-      spec.set("healthCheckNodePort", allocate_port(rng, taken));
+  if (!causes.empty() || !wants_health_port(spec) || wants_health_port(old["spec"])) return {};
+  const int number = static_cast<int>(spec["healthCheckNodePort"].as_int());
+  if (number == 0) {
+    spec.set("healthCheckNodePort", allocate_port(rng, taken));
+    return {};
   }
+  const std::string why = dry ? "" : port_problem(number);
+  if (why.empty()) return {};
+  const std::string text =
+      "failed to allocate requested HealthCheck NodePort " + std::to_string(number) + ": " + why;
+  return Error{.reason = Reason::internal_error,
+               .message = "Internal error occurred: " + text,
+               .causes = {Cause{"", "", text}}};
 }
 
-std::vector<Cause> ServiceAddresses::complete(Value& service, const Value& old, bool dry,
-                                              Prng& rng) {
+Result<void> ServiceAddresses::complete(Value& service, const Value& old, bool dry, Prng& rng) {
   std::vector<Cause> causes;
   Value& spec = service.edit("spec");
   const Value& old_spec = old["spec"];
   if (!old.is_null()) keep_allocated(spec, old_spec);
   normalise_addresses(spec, old_spec);
-  complete_families(spec, old_spec, causes);
-  if (causes.empty()) complete_addresses(spec, old_spec, dry, rng, causes);
-  if (causes.empty()) complete_ports(service, old, dry, rng, causes);
-  return causes;
+  complete_families(service, old_spec, causes);
+  if (causes.empty()) complete_addresses(service.edit("spec"), old_spec, dry, rng, causes);
+  if (causes.empty()) {
+    TRY_VOID(complete_ports(service, old, dry, rng, causes));
+  }
+  if (causes.empty()) return {};
+  return invalid({"", "Service"}, model::name_of(service), std::move(causes));
 }
 
 void ServiceAddresses::drop_unused(Value& service, const Value& old) {

@@ -27,8 +27,8 @@ class ServiceAddresses {
 
   // Completes a Service that is about to be stored: cluster addresses, node ports, health check
   // port. `old` is null on creation. With `dry`, numbers are made up without being looked at.
-  // Returns the causes of a refusal ("provided IP is already allocated").
-  std::vector<Cause> complete(codec::Value& service, const codec::Value& old, bool dry, Prng& rng);
+  // Fails with what is wrong with the addresses asked for ("provided IP is already allocated").
+  Result<void> complete(codec::Value& service, const codec::Value& old, bool dry, Prng& rng);
 
   // What a change of type has no more use for goes, unless the client touched it.
   static void drop_unused(codec::Value& service, const codec::Value& old);
@@ -43,8 +43,10 @@ class ServiceAddresses {
   int allocate_port(Prng& rng, const std::set<int>& now_taken) const;
   void complete_addresses(codec::Value& spec, const codec::Value& old, bool dry, Prng& rng,
                           std::vector<Cause>& causes) const;
-  void complete_ports(codec::Value& service, const codec::Value& old, bool dry, Prng& rng,
-                      std::vector<Cause>& causes) const;
+  Result<void> complete_ports(codec::Value& service, const codec::Value& old, bool dry, Prng& rng,
+                              std::vector<Cause>& causes) const;
+  // Why a port cannot be had; empty: it can.
+  std::string port_problem(int port) const;
 
   std::uint32_t base_ = 0, size_ = 0;
   std::string range_;

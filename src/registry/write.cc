@@ -149,14 +149,11 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   drop_duplicate_owners(call, stored, true);
   TRY_VOID(check_escalation(*this, call, stored, Value()));
   fill_system_fields(call, rng(), stored);
-  if (call.storage->name() == "services") {
-    std::vector<Cause> causes = addresses.complete(stored, Value(), call.request.dry(), rng());
-    if (!causes.empty())
-      return invalid(call.group_kind(), model::name_of(stored), std::move(causes));
-  }
+  if (call.storage->name() == "services")
+    TRY_VOID(addresses.complete(stored, Value(), call.request.dry(), rng()));
   Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
-  prepare_create(call.strategy, change);
   model::apply_defaults(*call.storage, stored);
+  prepare_create(call.strategy, change);
   const model::FieldErrors errors = call.storage->custom
                                         ? crds::validate_create(call, stored)
                                         : model::validate_create(*call.resource, stored);
@@ -255,10 +252,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
     return conflict_modified(call.group_resource(), call.request.name);
   stored.edit("metadata").set("resourceVersion", model::revision_of(old));
   const bool is_service = call.storage->name() == "services" && !is_status;
-  if (is_service) {
-    std::vector<Cause> causes = addresses.complete(stored, old, call.request.dry(), rng());
-    if (!causes.empty()) return invalid(call.group_kind(), call.request.name, std::move(causes));
-  }
+  if (is_service) TRY_VOID(addresses.complete(stored, old, call.request.dry(), rng()));
   set_or_erase(stored.edit("metadata"), "generation", old["metadata"]["generation"]);
   Change change{*call.storage, stored, old, call.request.identity, call.now, rng()};
   if (is_status)

@@ -1,6 +1,7 @@
 // Services and Endpoints.
 #include "codec/json.h"
 #include "model/validation/endpoints.h"
+#include "model/scheme.h"
 #include "model/validation/rules.h"
 #include "model/validation/statuses.h"
 
@@ -383,6 +384,12 @@ void check_endpoint_ip(const Path& path, std::string_view text, FieldErrors& err
   if (four ? groups[0] == 0xe000 && groups[1] >> 8 == 0 : (groups[0] & 0xff0f) == 0xff02)
     errors.invalid(path, text,
                    "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
+}
+
+FieldErrors validate_service_addresses(const Value& service) {
+  FieldErrors errors;
+  check_cluster_addresses(service["spec"], errors);
+  return errors;
 }
 
 std::vector<KindRules> service_rules() {
