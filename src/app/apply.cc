@@ -73,7 +73,7 @@ Applied Applier::apply(const Manifest& manifest) {
   std::string path = path_of(object["apiVersion"].str());
   if (kind->namespaced) {
     const std::string ns(model::namespace_of(object));
-    path += "/namespaces/" + (ns.empty() ? "default" : ns);
+    path += "/namespaces/" + (ns.empty() ? "default" : path_segment(ns));
   }
   path += "/" + kind->plural;
   const std::string name(model::name_of(object));
@@ -81,7 +81,7 @@ Applied Applier::apply(const Manifest& manifest) {
   std::string method = "POST", query = "?fieldManager=keelson&fieldValidation=Strict";
   if (!name.empty()) {
     method = "PATCH";
-    path += "/" + name;
+    path += "/" + path_segment(name);
     query += "&force=true";
     options.content_type = "application/apply-patch+yaml";
   }

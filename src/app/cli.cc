@@ -67,7 +67,9 @@ int run_command_line(int argc, char** argv) {
   UpOptions up;
   auto* command = program.add_subcommand(
       "up", "Start the engine if needed, apply manifests, wait until all is ready");
-  command->add_option("PATHS", up.paths, "Directories and files of Kubernetes manifests")
+  command
+      ->add_option("PATHS", up.paths,
+                   "Directories and files of Kubernetes manifests; -: standard input")
       ->required();
   add_common(command, up.common);
   add_duration(command, "--timeout", up.timeout, "How long to wait until all is ready");

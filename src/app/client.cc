@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 
+#include <cctype>
+#include <cstdio>
+
 #include "codec/json.h"
 
 namespace keelson::app {
@@ -60,6 +63,7 @@ struct Transfer {
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sink);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (ca.len > 0) curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &ca);
@@ -161,6 +165,21 @@ Result<int> Client::stream(std::string_view path, std::function<bool(std::string
   if (transfer.status() < 400) return transfer.status();
   const auto value = codec::parse_json(refusal);
   return error_of_status(value.ok() ? *value : codec::Value(refusal), transfer.status());
+}
+
+std::string path_segment(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.') {
+      out += c;
+      continue;
+    }
+    char text[4];
+    std::snprintf(text, sizeof text, "%%%02X",
+                  static_cast<unsigned>(static_cast<unsigned char>(c)));
+    out += text;
+  }
+  return out == "." ? "%2E" : out == ".." ? "%2E%2E" : out;
 }
 
 Error error_of_status(const codec::Value& status, int code) {

@@ -55,6 +55,8 @@ class Client {
   std::unique_ptr<Handle> handle_;
 };
 
+// A name as a part of a path: "a/b" does not lead elsewhere.
+std::string path_segment(std::string_view name);
 // The Error that a Kubernetes Status of this code stands for.
 Error error_of_status(const codec::Value& status, int code);
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iostream>
+
+#include "base/text.h"
 
 namespace keelson::app {
 namespace {
@@ -74,9 +76,16 @@ void take(Manifests& all, const std::string& file, codec::Value object, codec::Y
   const std::string_view kind = object["kind"].as_string();
   if (kind.ends_with("List") && object["items"].is_array()) {
     const codec::YamlPlace* items = child_of(places, "items");
-    for (std::size_t i = 0; i < object["items"].size(); ++i)
-      take(all, file, object["items"][i],
+    for (std::size_t i = 0; i < object["items"].size(); ++i) {
+      codec::Value item = object["items"][i];
+      // A typed list says once what its items are.
+      if (kind != "List" && item.is_object() && !item.has("kind") && !item.has("apiVersion")) {
+        item.set("apiVersion", object["apiVersion"]);
+        item.set("kind", kind.substr(0, kind.size() - 4));
+      }
+      take(all, file, std::move(item),
            items != nullptr && i < items->children.size() ? items->children[i] : places);
+    }
     return;
   }
   for (const char* field : {"apiVersion", "kind"})
@@ -92,32 +101,81 @@ void take(Manifests& all, const std::string& file, codec::Value object, codec::Y
                                 : ": metadata.name is no text: quote it"));
     return;
   }
+  // Names that would be another path; the server sees them no more as what was written.
+  for (const char* field : {"metadata.name", "metadata.namespace"})
+    if (const std::string_view name = object.at(field).as_string();
+        name.find_first_of("/%") != std::string_view::npos) {
+      all.problems.push_back(at(file, places.find(field)) + ": " + field +
+                             ": Invalid value: " + quote(name) + ": may not contain '/' or '%'");
+      return;
+    }
   all.parts.push_back({file, std::move(object), std::move(places)});
 }
 
-void read_file(Manifests& all, const fs::path& path) {
-  std::error_code ignored;
-  if (fs::file_size(path, ignored) > kFileBytesMax) {
-    all.problems.push_back(path.string() + ": larger than 16 MiB");
+// Pipes have no size, so that it shows only in reading whether there is too much.
+void read_stream(Manifests& all, const std::string& name, std::istream& stream) {
+  std::string text;
+  char part_of_text[1 << 16];
+  while (stream.good() && text.size() <= kFileBytesMax) {
+    stream.read(part_of_text, sizeof part_of_text);
+    text.append(part_of_text, static_cast<std::size_t>(stream.gcount()));
+  }
+  if (stream.bad() || (stream.fail() && !stream.eof())) {
+    all.problems.push_back(name + ": cannot be read");
     return;
   }
-  std::ifstream stream(path, std::ios::binary);
-  std::stringstream text;
-  text << stream.rdbuf();
-  if (!stream) {
-    all.problems.push_back(path.string() + ": cannot be read");
+  if (text.size() > kFileBytesMax) {
+    all.problems.push_back(name + ": larger than 16 MiB");
     return;
   }
-  for (codec::YamlPart& part : codec::parse_yaml_parts(text.str())) {
+  for (codec::YamlPart& part : codec::parse_yaml_parts(text)) {
     if (part.problem) {
-      all.problems.push_back(at(path.string(), part.problem->at) + ": " + part.problem->message);
+      all.problems.push_back(at(name, part.problem->at) + ": " + part.problem->message);
       continue;
     }
     for (const std::string& duplicate : part.document.duplicates)
-      all.problems.push_back(path.string() + ":" + duplicate.substr(sizeof "line"));
+      all.problems.push_back(name + ":" + duplicate.substr(sizeof "line"));
     if (part.document.duplicates.empty())
-      take(all, path.string(), std::move(part.document.value), std::move(part.document.places));
+      take(all, name, std::move(part.document.value), std::move(part.document.places));
   }
+}
+
+void read_file(Manifests& all, const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  read_stream(all, path.string(), stream);
+}
+
+void read_directory(Manifests& all, const std::string& path) {
+  std::error_code failure;
+  std::vector<fs::path> files, built;  // built: directories that kustomize is meant to read
+  fs::recursive_directory_iterator entry(path, failure);
+  for (; !failure && entry != fs::recursive_directory_iterator(); entry.increment(failure)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored)) continue;
+    const std::string stem = entry->path().stem().string();
+    if (is_manifest(entry->path()) && to_lower(stem) == "kustomization")
+      built.push_back(entry->path().parent_path());
+    else if (is_manifest(entry->path()))
+      files.push_back(entry->path());
+  }
+  if (failure) all.problems.push_back(path + ": " + failure.message());
+  // Read as they stand, bases would come without their changes and patches as whole objects.
+  std::sort(built.begin(), built.end());
+  for (const fs::path& directory : built)
+    all.problems.push_back(directory.string() +
+                           ": a kustomization is not built, and nothing here was read; use kubectl "
+                           "kustomize " +
+                           directory.string() + " | keelson up -");
+  const std::size_t found = files.size() + built.size();
+  std::erase_if(files, [&](const fs::path& file) {
+    return std::any_of(built.begin(), built.end(), [&](const fs::path& directory) {
+      return file.string().starts_with(directory.string() + "/");
+    });
+  });
+  std::sort(files.begin(), files.end());
+  if (found == 0 && !failure)
+    all.problems.push_back(path + ": no *.yaml, *.yml or *.json in this directory");
+  for (const fs::path& file : files) read_file(all, file);
 }
 
 }  // namespace
@@ -138,16 +196,10 @@ Result<Manifests> read_manifests(const std::vector<std::string>& paths) {
   Manifests all;
   for (const std::string& path : paths) {
     std::error_code failure;
-    if (fs::is_directory(path, failure)) {
-      std::vector<fs::path> files;
-      for (const auto& entry : fs::recursive_directory_iterator(path, failure))
-        if (entry.is_regular_file() && is_manifest(entry.path()) &&
-            entry.path().stem() != "kustomization")
-          files.push_back(entry.path());
-      std::sort(files.begin(), files.end());
-      if (files.empty())
-        all.problems.push_back(path + ": no *.yaml, *.yml or *.json in this directory");
-      for (const fs::path& file : files) read_file(all, file);
+    if (path == "-") {
+      read_stream(all, "standard input", std::cin);
+    } else if (fs::is_directory(path, failure)) {
+      read_directory(all, path);
     } else if (fs::exists(path, failure)) {
       read_file(all, path);
     } else {

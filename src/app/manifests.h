@@ -27,8 +27,9 @@ struct Manifests {
   std::vector<std::string> problems;  // "FILE:LINE:COLUMN: what is wrong"; the rest is still usable
 };
 
-// Files, and directories with all *.yaml, *.yml and *.json below them, in order of name. Lists are
-// taken apart. Order: namespaces, CRDs, platforms, what others refer to, workloads, the rest.
+// Files, "-" for the standard input, and directories with all *.yaml, *.yml and *.json below them,
+// in order of name; what belongs to a kustomization is a problem and not read. Lists are taken
+// apart. Order: namespaces, CRDs, platforms, what others refer to, workloads, the rest.
 // Error: not_found for a path that is none.
 Result<Manifests> read_manifests(const std::vector<std::string>& paths);
 

@@ -35,9 +35,13 @@ std::string first_part(const std::string& path) {
 
 }  // namespace
 
+// The longest names together are longer than a file's name may be; the uid alone tells pods apart.
 std::string Disk::logs(const Value& pod) const {
-  return root_ + "/logs/" + std::string(model::namespace_of(pod)) + "_" +
-         std::string(model::name_of(pod)) + "_" + std::string(model::uid_of(pod));
+  constexpr std::size_t kNameMax = 255;
+  const std::string uid = "_" + std::string(model::uid_of(pod));
+  const std::string name =
+      std::string(model::namespace_of(pod)) + "_" + std::string(model::name_of(pod));
+  return root_ + "/logs/" + name.substr(0, kNameMax - uid.size()) + uid;
 }
 
 std::string Disk::log(const Value& pod, std::string_view container, int attempt) const {
