@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "base/text.h"
+#include "model/custom/rules.h"
 #include "model/meta.h"
 #include "model/types_parse.h"
 
@@ -236,6 +237,7 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
     r.type = TypeMaker(*arena).make(r.schema, true);
     if (spec["preserveUnknownFields"].as_bool()) arena->front().preserve_unknown = true;
     r.types = arena;
+    if (schema_has_rules(r.schema)) r.rules = std::make_shared<const LazyCustomRules>(r.schema);
     add_subresources(r, version["subresources"]);
     all.push_back(std::move(r));
   }

@@ -27,6 +27,8 @@ struct Subresource {
   const codec::Type* type = nullptr;  // of the body; null for connections (exec, log, proxy)
 };
 
+class LazyCustomRules;  // model/custom/rules.h
+
 // One resource in one version, as discovery lists it.
 struct Resource {
   std::string group, version, plural, singular, kind;
@@ -46,6 +48,8 @@ struct Resource {
   std::int64_t schema_since = 0;
   // Owns the types of a custom resource.
   std::shared_ptr<const void> types;
+  // Its rules; null if the schema has none.
+  std::shared_ptr<const LazyCustomRules> rules;
 
   std::string name() const { return group.empty() ? plural : plural + '.' + group; }
   std::string api_version() const { return group.empty() ? version : group + '/' + version; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/custom/rules.h"
 #include "model/go_print.h"
 #include "model/validation/common.h"
 
@@ -350,8 +351,25 @@ void check_list_and_map(const Path& path, const Value& schema, FieldErrors& erro
   }
 }
 
-void check_schema(const Path& path, const Value& schema, const Place& place, FieldErrors& errors) {
+// Where rules stand: in a schema that is structural, outside of junctors.
+struct RuleScope {
+  RuleCheck* check = nullptr;  // null: rules are not looked at here
+  FieldErrors* errors = nullptr;
+  RuleCheck::Place place;
+
+  RuleScope below(const Value& schema) const {
+    RuleScope child = *this;
+    if (check) child.place = RuleCheck::below(place, schema);
+    return child;
+  }
+};
+
+void check_schema(const Path& path, const Value& schema, const Place& place, const RuleScope& rules,
+                  FieldErrors& errors) {
   if (!schema.is_object()) return;
+  const std::size_t errors_before = errors.size();
+  const RuleScope child_rules = rules.below(schema);
+  const RuleScope no_rules;
   Place inside = place;
   inside.root = false;
   check_standard(path, schema, place, errors);
@@ -367,7 +385,7 @@ void check_schema(const Path& path, const Value& schema, const Place& place, Fie
     Place there = inside;
     if (there.in_metadata)
       there.no_defaults = "inside additionalProperties applying to object metadata";
-    check_schema(at, others, there, errors);
+    check_schema(at, others, there, child_rules, errors);
   }
   const Path at_properties = path.child("properties");
   for (const auto& [key, property] : properties.members()) {
@@ -378,27 +396,34 @@ void check_schema(const Path& path, const Value& schema, const Place& place, Fie
       there.in_metadata = true;
       if (place.root) there.no_defaults = "in top-level " + name;
     }
-    check_schema(at_properties.key(name), property, there, errors);
+    check_schema(at_properties.key(name), property, there, child_rules, errors);
   }
-  check_schema(path.child("not"), schema["not"], inside, errors);
+  check_schema(path.child("not"), schema["not"], inside, no_rules, errors);
   for (const char* junctor : {"allOf", "oneOf", "anyOf"}) {
     const Path list = path.child(junctor);
     for (std::size_t i = 0; i < schema[junctor].size(); ++i)
-      check_schema(list.index(i), schema[junctor][i], inside, errors);
+      check_schema(list.index(i), schema[junctor][i], inside, no_rules, errors);
   }
   const Path definitions = path.child("definitions"), items = path.child("items"),
              dependencies = path.child("dependencies");
   for (const auto& [name, other] : schema["definitions"].members())
-    check_schema(definitions.key(name.as_string()), other, inside, errors);
-  check_schema(items, schema["items"], inside, errors);
+    check_schema(definitions.key(name.as_string()), other, inside, no_rules, errors);
+  // Only items of lists of type map can be matched with what they were before.
+  RuleScope item_rules = child_rules;
+  const std::string uncorrelatable = path.text();
+  if (schema[kListType].as_string() != "map" && !item_rules.place.uncorrelatable)
+    item_rules.place.uncorrelatable = &uncorrelatable;
+  check_schema(items, schema["items"], inside, item_rules, errors);
   for (std::size_t i = 0; schema["items"].is_array() && i < schema["items"].size(); ++i)
-    check_schema(items.index(i), schema["items"][i], inside, errors);
+    check_schema(items.index(i), schema["items"][i], inside, item_rules, errors);
   for (const auto& [name, other] : schema["dependencies"].members())
-    check_schema(dependencies.key(name.as_string()), other, inside, errors);
+    check_schema(dependencies.key(name.as_string()), other, inside, no_rules, errors);
   if (schema[kPreserve] == Value(false))
     errors.invalid(path.child(kPreserve), false, "must be true or undefined");
   check_list_and_map(path, schema, errors);
   check_rules(path, schema, errors);
+  if (rules.check && errors.size() == errors_before)
+    rules.check->check(path, schema, rules.place, place.root, *rules.errors);
 }
 
 // With a status subresource, only a few things may stand at the root.
@@ -454,6 +479,9 @@ void check_custom_validation(const Path& path, const Value& validation, bool sta
   if (status) check_root(at, schema, errors);
   if (schema["nullable"].as_bool())
     errors.forbidden(at.child("nullable"), "nullable cannot be true at the root");
+  FieldErrors rule_errors;
+  RuleCheck rule_check;
+  RuleScope rules;
   if (!any_schema(schema, is_unsupported)) {
     FieldErrors found;
     check_invariants(at, schema, Level::root, found);
@@ -462,10 +490,13 @@ void check_custom_validation(const Path& path, const Value& validation, bool sta
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const FieldError& a, const FieldError& b) { return a.text() < b.text(); });
     for (FieldError& error : sorted) errors.add(std::move(error));
+    if (found.empty()) rules = {&rule_check, &rule_errors, {}};
   }
   Place place;
   place.root = true;
-  check_schema(at, schema, place, errors);
+  check_schema(at, schema, place, rules, errors);
+  errors.add(std::move(rule_errors));
+  if (rules.check) rule_check.check_total(at, errors);
 }
 
 bool schema_has_defaults(const Value& schema) {

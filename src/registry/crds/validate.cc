@@ -1,6 +1,7 @@
 #include "registry/crds/validate.h"
 
 #include "model/custom/object_check.h"
+#include "model/custom/rules.h"
 #include "model/structural_schema.h"
 
 namespace keelson::registry::crds {
@@ -8,10 +9,14 @@ namespace keelson::registry::crds {
 namespace {
 
 void check_rules(Call& call, const Value& object, const Value& old, model::FieldErrors& errors) {
-  (void)object;
-  (void)old;
-  if (!model::schema_has_rules(call.storage->schema)) return;
-  if (model::hinders_rules(errors)) model::add_rules_unchecked(errors);
+  if (!call.storage->rules) return;
+  if (model::hinders_rules(errors)) {
+    model::add_rules_unchecked(errors);
+    return;
+  }
+  std::vector<std::string> warnings;
+  call.storage->rules->get().check(object, old, errors, warnings);
+  for (std::string& text : warnings) call.warn(std::move(text));
 }
 
 void warn_of_finalizers(Call& call, const Value& object, const Value& old) {
