@@ -156,7 +156,8 @@ Result<CronSchedule> CronSchedule::parse(std::string_view schedule) {
   if (text.substr(0, 3) == "TZ=" || text.substr(0, 8) == "CRON_TZ=") {
     const std::size_t space = text.find(' ');
     if (space == std::string::npos)
-      return fail("invalid schedule format: no schedule after the time zone");
+      // The original looks for the space without asking whether there is one.
+      return fail("invalid schedule format: runtime error: slice bounds out of range [:-1]");
     const std::size_t equals = text.find('=');
     const std::string name = text.substr(equals + 1, space - equals - 1);
     const auto zone = name == "Local" ? TimeZone() : TimeZone::find(name);

@@ -465,6 +465,24 @@ std::optional<Error> check_identity(const Value& value, const Identity& want,
              want.api() + ")");
 }
 
+// YAML's parser names lines instead of fields.
+bool is_yaml_fault(std::string_view duplicate) {
+  return duplicate.starts_with("line ");
+}
+
+// What strict decoding refuses, in one text. Faults of YAML are one fault together.
+std::string joined_faults(const std::vector<std::string>& faults) {
+  std::vector<std::string> texts;
+  std::string yaml;
+  for (const std::string& fault : faults)
+    if (is_yaml_fault(fault))
+      yaml += "\n  " + fault;
+    else
+      texts.push_back(fault);
+  if (!yaml.empty()) texts.insert(texts.begin(), "yaml: unmarshal errors:" + yaml);
+  return join(texts, ", ");
+}
+
 Result<Decoded> finish(Value object, std::vector<std::string> strict, const Identity& identity,
                        FieldValidation validation) {
   Decoded decoded;
@@ -476,7 +494,7 @@ Result<Decoded> finish(Value object, std::vector<std::string> strict, const Iden
   }
   return bad(std::string(identity.kind) + " in version " + quote(identity.version) +
              " cannot be handled as a " + std::string(identity.kind) +
-             ": strict decoding error: " + join(strict, ", "));
+             ": strict decoding error: " + joined_faults(strict));
 }
 
 // Unknown and duplicate fields as messages, in the order of the text if that is known.
@@ -486,7 +504,10 @@ std::vector<std::string> strict_errors(const std::vector<std::string>& unknown,
   std::vector<std::pair<std::size_t, std::string>> all;
   const bool order = unknown.size() + duplicates.size() > 1 && !source.empty();
   for (const std::string& path : duplicates)
-    all.emplace_back(order ? place_of(source, path, 2) : 0, "duplicate field " + quote(path));
+    if (is_yaml_fault(path))
+      all.emplace_back(0, path);
+    else
+      all.emplace_back(order ? place_of(source, path, 2) : 0, "duplicate field " + quote(path));
   for (const std::string& path : unknown)
     all.emplace_back(order ? place_of(source, path, 1) : 0, "unknown field " + quote(path));
   std::stable_sort(all.begin(), all.end(),

@@ -216,11 +216,6 @@ void prepare_node(Value& node) {
   node.edit("spec").erase("configSource");
 }
 
-void prepare_slice(Value& slice) {
-  for (std::size_t i = 0; i < slice["endpoints"].size(); ++i)
-    slice.edit("endpoints").edit(i).erase("deprecatedTopology");
-}
-
 void prepare_devices(Value& slice, Instant now) {
   const auto stamp = [&](Value& taint) {
     if (taint["timeAdded"].is_null()) taint.set("timeAdded", to_rfc3339(now));
@@ -373,7 +368,6 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
     object.edit("metadata").set("name", object["metadata"]["uid"]);
   if (name == "pods") prepare_pod(object, now);
   if (name == "daemonsets.apps") prepare_daemon_set(object);
-  if (name == "endpointslices.discovery.k8s.io") prepare_slice(object);
   if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
   if (name == "jobs.batch") prepare_job(object);
   if (name == "namespaces") prepare_namespace(object);
@@ -494,7 +488,6 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   if (resource.name() == "serviceaccounts") prepare_service_account(object);
   if (resource.name() == "services") prepare_service_update(object, old);
   if (resource.name() == "namespaces") object.set("spec", old["spec"]);
-  if (resource.name() == "endpointslices.discovery.k8s.io") prepare_slice(object);
   if (resource.name() == "nodes") prepare_node(object);
   if (resource.name() == "daemonsets.apps") prepare_daemon_set_update(object, old);
   if (resource.name() == "certificatesigningrequests.certificates.k8s.io")

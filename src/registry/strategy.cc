@@ -251,9 +251,7 @@ const std::map<std::string_view, Strategy>& strategies() {
          .has_status = true,
          .status_meta = Meta::all});
     add({.resource = "endpointslices.discovery.k8s.io",
-         .generation_fields = {"endpoints", "ports", "addressType", "metadata.labels",
-                               "metadata.annotations", "metadata.finalizers",
-                               "metadata.ownerReferences"}});
+         .generation_fields = {"endpoints", "ports", "addressType", "metadata.labels"}});
     add({.resource = "leases.coordination.k8s.io", .upsert = true, .versioned = true});
     // Storage.
     add({.resource = "storageclasses.storage.k8s.io", .echo = true});
