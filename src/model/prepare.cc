@@ -60,7 +60,7 @@ void clear_status(const Resource& r, Value& object) {
   const codec::Field* field = r.type->field("status");
   if (field == nullptr) return;
   object.erase("status");
-  const auto decoded = decode_value(r, object, FieldValidation::ignore);
+  const auto decoded = decode_value(r, Value::object(), FieldValidation::ignore);
   if (decoded && decoded->object.has("status")) object.set("status", decoded->object["status"]);
 }
 
