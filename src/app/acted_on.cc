@@ -8,6 +8,7 @@ bool is_acted_on(std::string_view resource) {
   static constexpr std::string_view kAll[] = {
       "apiservices.apiregistration.k8s.io",
       "bindings",
+      "certificatesigningrequests.certificates.k8s.io",
       "clusterrolebindings.rbac.authorization.k8s.io",
       "clusterroles.rbac.authorization.k8s.io",
       "componentstatuses",
@@ -41,6 +42,7 @@ bool is_acted_on(std::string_view resource) {
       "priorityclasses.scheduling.k8s.io",
       "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
       "replicasets.apps",
+      "replicationcontrollers",
       "resourcequotas",
       "rolebindings.rbac.authorization.k8s.io",
       "roles.rbac.authorization.k8s.io",

@@ -8,6 +8,7 @@
 #include "api/server.h"
 #include "api/tls.h"
 #include "api/tokens.h"
+#include "app/certificate_authority.h"
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
 #include "app/node_tokens.h"
@@ -72,6 +73,7 @@ struct Engine::Parts {
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<runtime::EmbeddedCluster> cluster;
   std::unique_ptr<api::Server> server;
+  std::unique_ptr<EngineAuthority> authority;
   std::unique_ptr<runtime::Manager> manager;
   std::unique_ptr<runtime::KindFollower> kinds;
   std::unique_ptr<cluster::Cluster> kubelet, proxy;  // the cluster as nodes and network see it
@@ -221,6 +223,8 @@ Result<void> Engine::Parts::run_controllers() {
   needs.metrics = metrics.get();
   needs.machine.capacity = node::machine_capacity();
   needs.ca_pem = pki.ca.certificate_pem;
+  authority = std::make_unique<EngineAuthority>(pki.ca);
+  needs.authority = authority.get();
   std::vector<std::string> names;
   for (auto& controller : control::all_controllers(needs)) {
     names.emplace_back(controller->name());

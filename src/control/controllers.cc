@@ -8,6 +8,7 @@
 #include "control/deployment/deployment.h"
 #include "control/disruption/disruption.h"
 #include "control/endpointslice/endpointslice.h"
+#include "control/eventttl/eventttl.h"
 #include "control/gc/gc.h"
 #include "control/job/job.h"
 #include "control/namespace/namespace.h"
@@ -31,6 +32,7 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<TaintEvictionController>());
   all.push_back(std::make_unique<DeploymentController>());
   all.push_back(std::make_unique<ReplicaSetController>());
+  all.push_back(std::make_unique<ReplicaSetController>(kReplicationControllerKind));
   all.push_back(std::make_unique<StatefulSetController>());
   all.push_back(std::make_unique<DaemonSetController>());
   all.push_back(std::make_unique<JobController>());
@@ -38,6 +40,12 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<TtlAfterFinishedController>());
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
+  if (!needs.ca_pem.empty()) all.push_back(std::make_unique<AuthenticationPublisher>(needs.ca_pem));
+  if (needs.authority != nullptr) {
+    all.push_back(std::make_unique<CertificateSigner>(*needs.authority));
+    all.push_back(std::make_unique<CertificateCleaner>(*needs.authority));
+  }
+  all.push_back(std::make_unique<EventTtlController>());
   all.push_back(std::make_unique<ClusterRoleAggregation>());
   all.push_back(std::make_unique<ClaimProtection>());
   all.push_back(std::make_unique<VolumeProtection>());

@@ -8,6 +8,7 @@
 
 #include "cluster/cluster.h"
 #include "control/autoscale/metrics_source.h"
+#include "control/certificates/certificates.h"
 #include "control/nodepool/nodepool.h"
 #include "model/types.h"
 
@@ -16,6 +17,7 @@ namespace keelson::control {
 struct ControllerNeeds {
   MetricsSource* metrics = nullptr;  // outlives the controllers
   LocalMachine machine;              // what the node "local" offers; null capacity: there is none
+  CertificateAuthority* authority = nullptr;  // outlives the controllers; null: nothing is signed
   std::string ca_pem;  // published to every namespace as kube-root-ca.crt; empty: not published
 };
 

@@ -1,5 +1,6 @@
 #include "control/autoscale/hpa.h"
 
+#include "control/common/script.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -45,28 +46,16 @@ Write status_write(const Value& hpa, Value status) {
 
 // The second half of a sync: what was decided, with the outcome of the scale's write, into events
 // and the status.
-Plan report(const HpaInput& input, const HpaDecision& decision, const std::string& scale_error,
-            HpaMemory& memory, Instant due) {
+void report(Script& script, const HpaInput& input, const HpaDecision& decision,
+            const std::string& scale_error, HpaMemory& memory) {
   HpaOutcome outcome = finish(input, decision, scale_error, memory);
-  Plan plan;
-  plan.wake_at = due;
-  for (const HpaEvent& event : outcome.events) plan.events.push_back(note_of(input.hpa, event));
-  const auto late = [hpa = input.hpa, event = outcome.late_event, due](const std::string& error) {
-    Plan last;
-    last.wake_at = due;
-    if (!error.empty()) last.events.push_back(note_of(hpa, {true, "FailedUpdateStatus", error}));
-    if (event) last.events.push_back(note_of(hpa, *event));
-    return last;
-  };
-  if (!outcome.status_changed) {
-    for (auto& event : late({}).events) plan.events.push_back(std::move(event));
-    return plan;
+  for (const HpaEvent& event : outcome.events) script.event(note_of(input.hpa, event));
+  if (outcome.status_changed) {
+    const Result<Value> written = script.write(status_write(input.hpa, std::move(outcome.status)));
+    if (!written.ok())
+      script.event(note_of(input.hpa, {true, "FailedUpdateStatus", written.error().message}));
   }
-  plan.writes.push_back(status_write(input.hpa, std::move(outcome.status)));
-  plan.then = [late](std::vector<Result<Value>> results) {
-    return late(results[0].ok() ? std::string() : results[0].error().message);
-  };
-  return plan;
+  if (outcome.late_event) script.event(note_of(input.hpa, *outcome.late_event));
 }
 
 }  // namespace
@@ -139,24 +128,28 @@ Plan HpaController::reconcile(const cluster::Sync& sync) {
   }
 
   const HpaDecision decision = decide(input, known.memory);
-  if (!decision.rescale) return report(input, decision, {}, known.memory, known.due);
-  plan.wake_at = known.due;
-  plan.writes.push_back(
-      {.verb = Write::Verb::merge_patch,
-       .resource = target_resource(hpa),
-       .namespace_ = sync.key.namespace_,
-       .name = hpa["spec"]["scaleTargetRef"]["name"].str(),
-       .subresource = "scale",
-       .object = Value::object({{"spec", Value::object({{"replicas", decision.desired}})}})});
-  plan.then = [this, key = sync.key, input, decision,
-               due = known.due](std::vector<Result<Value>> results) {
+  return Script::run([this, key = sync.key, input = std::move(input), decision, due = known.due,
+                      memory = known.memory](Script& script) -> Result<void> {
+    script.wake_at(due);
+    std::string scale_error;
+    if (decision.rescale) {
+      const Result<Value> scaled = script.write(
+          {.verb = Write::Verb::merge_patch,
+           .resource = target_resource(input.hpa),
+           .namespace_ = key.namespace_,
+           .name = input.hpa["spec"]["scaleTargetRef"]["name"].str(),
+           .subresource = "scale",
+           .object = Value::object({{"spec", Value::object({{"replicas", decision.desired}})}})});
+      if (script.waiting()) return {};
+      if (!scaled.ok()) scale_error = scaled.error().message;
+    }
+    HpaMemory after = memory;  // each run of the body begins with the same
+    report(script, input, decision, scale_error, after);
     // The object may have been deleted in between; then there is nothing to remember for it.
-    HpaMemory gone;
-    const auto still = known_.find(key);
-    return report(input, decision, results[0].ok() ? std::string() : results[0].error().message,
-                  still == known_.end() ? gone : still->second.memory, due);
-  };
-  return plan;
+    if (const auto still = known_.find(key); !script.waiting() && still != known_.end())
+      still->second.memory = std::move(after);
+    return {};
+  });
 }
 
 }  // namespace keelson::control

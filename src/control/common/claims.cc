@@ -162,16 +162,19 @@ Value resolve_controller(const cluster::View& view, std::string_view resource,
   return model::uid_of(owner) == reference["uid"].as_string() ? owner : Value();
 }
 
+Result<model::LabelSelector> selector_of(const OwnerKind& kind, const Value& owner) {
+  const Value& selector = owner["spec"]["selector"];
+  if (kind.resource == "replicationcontrollers") return model::LabelSelector::of_map(selector);
+  return model::LabelSelector::of(selector);
+}
+
 std::vector<cluster::Key> selecting(const cluster::View& view, const OwnerKind& owner,
                                     const Value& object) {
   std::vector<cluster::Key> keys;
   const Value& labels = model::labels_of(object);
   if (labels.empty()) return keys;
   for (const Value& candidate : view.list(owner.resource, model::namespace_of(object))) {
-    const Value& selector = candidate["spec"]["selector"];
-    const auto parsed = owner.resource == "replicationcontrollers"
-                            ? Result<model::LabelSelector>(model::LabelSelector::of_map(selector))
-                            : model::LabelSelector::of(selector);
+    const auto parsed = selector_of(owner, candidate);
     if (parsed.ok() && !parsed->matches_everything() && parsed->matches(labels))
       keys.push_back(key_of(candidate));
   }

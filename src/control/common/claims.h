@@ -62,6 +62,8 @@ Value resolve_controller(const cluster::View& view, std::string_view resource,
 struct OwnerKind {
   std::string_view resource, kind;
 };
+// What the owner selects; a ReplicationController has a plain map for it.
+Result<model::LabelSelector> selector_of(const OwnerKind& kind, const Value& owner);
 // Those of its namespace that might adopt the object. An empty selector selects nothing here.
 std::vector<cluster::Key> selecting(const cluster::View& view, const OwnerKind& owner,
                                     const Value& object);

@@ -8,19 +8,15 @@
 namespace keelson::control {
 namespace {
 
-constexpr std::string_view kResource = "replicasets.apps";
-
-constexpr OwnerKind kOwner{kResource, "ReplicaSet"};
-
 // The pods that all ReplicaSets of the same controller select: they compete for nodes.
-Pods related_pods(const cluster::View& view, const Value& replica_set) {
+Pods related_pods(const cluster::View& view, const OwnerKind& kind, const Value& replica_set) {
   const Value& controller = model::controller_of(replica_set);
   Pods related;
   if (controller.is_null()) return related;
   std::vector<model::LabelSelector> selectors;
-  for (const Value& other : view.owned_by(kResource, controller["uid"].as_string())) {
+  for (const Value& other : view.owned_by(kind.resource, controller["uid"].as_string())) {
     if (!model::is_controlled_by(other, controller["uid"].as_string())) continue;
-    auto selector = model::LabelSelector::of(other["spec"]["selector"]);
+    auto selector = selector_of(kind, other);
     if (selector.ok()) selectors.push_back(std::move(*selector));
   }
   for (Value& pod : view.list("pods", model::namespace_of(replica_set)))
@@ -38,11 +34,11 @@ std::vector<cluster::Key> ReplicaSetController::keys_of_pod(const cluster::View&
                                                             const Value& after) const {
   orphans_.observe(before, after);
   expectations_.observe(after);
-  return concerned(view, kOwner, before, after, Departure::when_asked);
+  return concerned(view, kind_.owner, before, after, Departure::when_asked);
 }
 
 std::vector<cluster::Watch> ReplicaSetController::watches() const {
-  return {cluster::watch_self(std::string(kResource)),
+  return {cluster::watch_self(std::string(kind_.owner.resource)),
           {"pods", [this](const cluster::View& view, const Value& before, const Value& after) {
              return keys_of_pod(view, before, after);
            }}};
@@ -50,7 +46,8 @@ std::vector<cluster::Watch> ReplicaSetController::watches() const {
 
 cluster::Plan ReplicaSetController::reconcile(const cluster::Sync& sync) {
   ReplicaSetInputs inputs;
-  inputs.replica_set = sync.view.get(kResource, sync.key.namespace_, sync.key.name);
+  inputs.kind = kind_;
+  inputs.replica_set = sync.view.get(kind_.owner.resource, sync.key.namespace_, sync.key.name);
   if (inputs.replica_set.is_null()) {
     expectations_.forget(sync.key);
     return {};
@@ -58,7 +55,7 @@ cluster::Plan ReplicaSetController::reconcile(const cluster::Sync& sync) {
   inputs.pods = owned_and_orphans(sync.view, "pods", orphans_, inputs.replica_set);
   const auto active = std::count_if(inputs.pods.begin(), inputs.pods.end(), pod_is_active);
   if (active > inputs.replica_set["spec"]["replicas"].as_int(1))
-    inputs.related = related_pods(sync.view, inputs.replica_set);
+    inputs.related = related_pods(sync.view, kind_.owner, inputs.replica_set);
   inputs.may_manage = expectations_.satisfied(sync.key, sync.view, sync.now);
   inputs.now = sync.now;
   return Script::run([this, inputs = std::move(inputs), key = sync.key](Script& script) {

@@ -1,6 +1,7 @@
 // The ReplicaSet controller: as many pods as spec.replicas says, adopted, made or deleted, and a
-// status that counts them. It acts on pods only; what the pods are for it does not know.
-// Behaviour: pkg/controller/replicaset of Kubernetes 1.36.
+// status that counts them. It acts on pods only; what the pods are for it does not know. A
+// ReplicationController is the same under an older name.
+// Behaviour: pkg/controller/replicaset and pkg/controller/replication of Kubernetes 1.36.
 #pragma once
 
 #include <string>
@@ -15,8 +16,19 @@
 
 namespace keelson::control {
 
+struct ReplicaKind {
+  OwnerKind owner;
+  std::string_view controller;
+  bool counts_terminating;  // in the status
+};
+inline constexpr ReplicaKind kReplicaSetKind{
+    {"replicasets.apps", "ReplicaSet"}, "replicaset-controller", true};
+inline constexpr ReplicaKind kReplicationControllerKind{
+    {"replicationcontrollers", "ReplicationController"}, "replication-controller", false};
+
 // All that one sync decides on.
 struct ReplicaSetInputs {
+  ReplicaKind kind = kReplicaSetKind;
   Value replica_set;
   Pods pods;     // owned ones and orphans of the namespace
   Pods related;  // of all ReplicaSets with the same controller; needed to choose deletions
@@ -35,7 +47,8 @@ Result<void> sync_replica_set(const ReplicaSetInputs& inputs, Script& script,
 
 class ReplicaSetController : public cluster::Controller {
  public:
-  std::string_view name() const override { return "replicaset-controller"; }
+  explicit ReplicaSetController(const ReplicaKind& kind = kReplicaSetKind) : kind_(kind) {}
+  std::string_view name() const override { return kind_.controller; }
   std::vector<cluster::Watch> watches() const override;
   cluster::Plan reconcile(const cluster::Sync& sync) override;
 
@@ -43,6 +56,7 @@ class ReplicaSetController : public cluster::Controller {
   std::vector<cluster::Key> keys_of_pod(const cluster::View& view, const Value& before,
                                         const Value& after) const;
 
+  ReplicaKind kind_;
   // Fed by the watches, which are const: what a controller has seen is not what it is.
   mutable Orphans orphans_{"pods"};
   mutable Expectations expectations_;

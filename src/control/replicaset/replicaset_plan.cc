@@ -107,7 +107,7 @@ Value status_of(const ReplicaSetInputs& inputs, const Pods& active, std::size_t 
   set_count(status, "fullyLabeledReplicas", labelled);
   set_count(status, "readyReplicas", ready);
   set_count(status, "availableReplicas", available);
-  status.set("terminatingReplicas", terminating);
+  if (inputs.kind.counts_terminating) status.set("terminatingReplicas", terminating);
   return status;
 }
 
@@ -116,7 +116,7 @@ Value status_of(const ReplicaSetInputs& inputs, const Pods& active, std::size_t 
 Result<void> sync_replica_set(const ReplicaSetInputs& inputs, Script& script,
                               ReplicaSetOutcome& outcome) {
   const Value& replica_set = inputs.replica_set;
-  const auto selector = model::LabelSelector::of(replica_set["spec"]["selector"]);
+  const auto selector = selector_of(inputs.kind.owner, replica_set);
   if (!selector.ok()) return {};  // nothing a retry could change
 
   TRY(const Pods active,
@@ -136,7 +136,7 @@ Result<void> sync_replica_set(const ReplicaSetInputs& inputs, Script& script,
   status.set("observedGeneration", model::generation_of(replica_set));
   if (!same_content(status, current["status"])) {
     current.set("status", status);
-    TRY(current, script.write(update("replicasets.apps", current, "status")));
+    TRY(current, script.write(update(inputs.kind.owner.resource, current, "status")));
   }
   if (failure) return *failure;
 
