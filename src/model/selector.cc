@@ -91,28 +91,27 @@ std::vector<Lexeme> lexemes_of(std::string_view text) {
 }
 
 // What NewRequirement checks.
-FieldErrors check(const Requirement& r) {
+FieldErrors check(const Requirement& r, const Messages& of_key) {
   FieldErrors errors;
   const Path root = Path::root(), key = root.child("key"), values = root.child("values");
-  if (const Messages messages = label_key_messages(r.key); !messages.empty())
-    errors.invalid(key, r.key, join(messages, "; "));
-  codec::Value list = codec::Value::array();
-  for (const std::string& value : r.values) list.push_back(value);
+  if (!of_key.empty()) errors.invalid(key, r.key, join(of_key, "; "));
+  const auto refuse = [&](std::string_view why) {
+    codec::Value list = codec::Value::array();
+    for (const std::string& value : r.values) list.push_back(value);
+    errors.invalid(values, std::move(list), why);
+  };
   switch (r.op) {
     case Op::in:
     case Op::not_in:
-      if (r.values.empty())
-        errors.invalid(values, list, "for 'in', 'notin' operators, values set can't be empty");
+      if (r.values.empty()) refuse("for 'in', 'notin' operators, values set can't be empty");
       break;
     case Op::exists:
     case Op::does_not_exist:
-      if (!r.values.empty())
-        errors.invalid(values, list, "values set must be empty for exists and does not exist");
+      if (!r.values.empty()) refuse("values set must be empty for exists and does not exist");
       break;
     case Op::greater_than:
     case Op::less_than:
-      if (r.values.size() != 1)
-        errors.invalid(values, list, "for 'Gt', 'Lt' operators, exactly one value is required");
+      if (r.values.size() != 1) refuse("for 'Gt', 'Lt' operators, exactly one value is required");
       for (std::size_t i = 0; i < r.values.size(); ++i)
         if (!parse_int(r.values[i]))
           errors.invalid(values.index(i), r.values[i],
@@ -120,8 +119,7 @@ FieldErrors check(const Requirement& r) {
       break;
     case Op::equals:
     case Op::not_equals:
-      if (r.values.size() != 1)
-        errors.invalid(values, list, "exact-match compatibility requires one single value");
+      if (r.values.size() != 1) refuse("exact-match compatibility requires one single value");
   }
   for (std::size_t i = 0; i < r.values.size(); ++i)
     if (const Messages messages = label_value_messages(r.values[i]); !messages.empty()) {
@@ -192,7 +190,8 @@ class Parser {
     } else {
       if (!comparison(r)) return std::nullopt;
     }
-    if (const FieldErrors errors = check(r); !errors.empty()) return fail(errors.text());
+    // The key is known to be good.
+    if (const FieldErrors errors = check(r, {}); !errors.empty()) return fail(errors.text());
     return r;
   }
 
@@ -347,7 +346,8 @@ Result<LabelSelector> LabelSelector::of(const codec::Value& value) {
     selector.requirements_.push_back(std::move(r));
   }
   for (const Requirement& r : selector.requirements_)
-    if (const FieldErrors errors = check(r); !errors.empty()) return bad_selector(errors.text());
+    if (const FieldErrors errors = check(r, label_key_messages(r.key)); !errors.empty())
+      return bad_selector(errors.text());
   sort_by_key(selector.requirements_);
   return selector;
 }
