@@ -158,21 +158,42 @@ Result<FieldSet> FieldSet::of_json(const Value& fields) {
   return set;
 }
 
+const std::vector<FieldSet::Node>& FieldSet::nodes() const {
+  static const std::vector<Node> none;
+  return nodes_ ? *nodes_ : none;
+}
+
+std::vector<FieldSet::Node>& FieldSet::own() {
+  if (!nodes_)
+    nodes_ = std::make_shared<std::vector<Node>>();
+  else if (nodes_.use_count() > 1)
+    nodes_ = std::make_shared<std::vector<Node>>(*nodes_);
+  return *nodes_;
+}
+
+void FieldSet::append(Node node) {
+  own().push_back(std::move(node));
+}
+
 Value FieldSet::to_json() const {
+  static const Value nothing = Value::object();
+  if (empty()) return nothing;
   std::vector<Member> members;
-  for (const Node& node : nodes_) {
+  members.reserve(nodes().size());
+  for (const Node& node : nodes()) {
     Value below_here = node.children.to_json();
-    if (node.member && !node.children.empty()) below_here.set(".", Value::object());
+    if (node.member && !node.children.empty()) below_here.set(".", nothing);
     members.push_back({Value(node.element.serialized()), std::move(below_here)});
   }
   return Value::object_of(std::move(members));
 }
 
 const FieldSet::Node* FieldSet::find(const PathElement& element) const {
+  const std::vector<Node>& all = nodes();
   const auto at =
-      std::lower_bound(nodes_.begin(), nodes_.end(), element,
+      std::lower_bound(all.begin(), all.end(), element,
                        [](const Node& node, const PathElement& e) { return node.element < e; });
-  return at != nodes_.end() && at->element == element ? &*at : nullptr;
+  return at != all.end() && at->element == element ? &*at : nullptr;
 }
 
 const FieldSet* FieldSet::below(const PathElement& element) const {
@@ -194,13 +215,13 @@ bool FieldSet::has(const FieldPath& path) const {
 void FieldSet::each(const std::function<void(const FieldPath&)>& call) const {
   FieldPath path;
   const std::function<void(const FieldSet&)> walk = [&](const FieldSet& set) {
-    for (const Node& node : set.nodes_) {
+    for (const Node& node : set.nodes()) {
       if (!node.member) continue;
       path.push_back(node.element);
       call(path);
       path.pop_back();
     }
-    for (const Node& node : set.nodes_) {
+    for (const Node& node : set.nodes()) {
       if (node.children.empty()) continue;
       path.push_back(node.element);
       walk(node.children);
@@ -219,12 +240,12 @@ std::vector<FieldPath> FieldSet::paths() const {
 void FieldSet::insert(const FieldPath& path) {
   FieldSet* here = this;
   for (std::size_t i = 0; i < path.size(); ++i) {
+    std::vector<Node>& all = here->own();
     const auto at =
-        std::lower_bound(here->nodes_.begin(), here->nodes_.end(), path[i],
+        std::lower_bound(all.begin(), all.end(), path[i],
                          [](const Node& node, const PathElement& e) { return node.element < e; });
-    Node& node = at != here->nodes_.end() && at->element == path[i]
-                     ? *at
-                     : *here->nodes_.insert(at, Node{path[i], false, {}});
+    Node& node =
+        at != all.end() && at->element == path[i] ? *at : *all.insert(at, Node{path[i], false, {}});
     if (i + 1 == path.size()) node.member = true;
     here = &node.children;
   }
@@ -233,27 +254,29 @@ void FieldSet::insert(const FieldPath& path) {
 void FieldSet::add(PathElement element, bool member, FieldSet children) {
   if (!member && children.empty()) return;
   // Nearly always in order.
-  auto at = nodes_.end();
-  if (!nodes_.empty() && !(nodes_.back().element < element))
-    at = std::lower_bound(nodes_.begin(), nodes_.end(), element,
+  std::vector<Node>& all = own();
+  auto at = all.end();
+  if (!all.empty() && !(all.back().element < element))
+    at = std::lower_bound(all.begin(), all.end(), element,
                           [](const Node& node, const PathElement& e) { return node.element < e; });
-  nodes_.insert(at, Node{std::move(element), member, std::move(children)});
+  all.insert(at, Node{std::move(element), member, std::move(children)});
 }
 
 FieldSet FieldSet::united(const FieldSet& other) const {
+  if (empty() || nodes_ == other.nodes_) return other;
+  if (other.empty()) return *this;
   FieldSet out;
-  auto a = nodes_.begin();
-  auto b = other.nodes_.begin();
-  while (a != nodes_.end() || b != other.nodes_.end()) {
-    const int by = a == nodes_.end()         ? 1
-                   : b == other.nodes_.end() ? -1
-                                             : compare(a->element, b->element);
+  auto a = nodes().begin();
+  auto b = other.nodes().begin();
+  const auto a_end = nodes().end(), b_end = other.nodes().end();
+  while (a != a_end || b != b_end) {
+    const int by = a == a_end ? 1 : b == b_end ? -1 : compare(a->element, b->element);
     if (by < 0) {
-      out.nodes_.push_back(*a++);
+      out.append(*a++);
     } else if (by > 0) {
-      out.nodes_.push_back(*b++);
+      out.append(*b++);
     } else {
-      out.nodes_.push_back({a->element, a->member || b->member, a->children.united(b->children)});
+      out.append({a->element, a->member || b->member, a->children.united(b->children)});
       ++a, ++b;
     }
   }
@@ -262,9 +285,9 @@ FieldSet FieldSet::united(const FieldSet& other) const {
 
 FieldSet FieldSet::intersected(const FieldSet& other) const {
   FieldSet out;
-  auto a = nodes_.begin();
-  auto b = other.nodes_.begin();
-  while (a != nodes_.end() && b != other.nodes_.end()) {
+  auto a = nodes().begin();
+  auto b = other.nodes().begin();
+  while (a != nodes().end() && b != other.nodes().end()) {
     const int by = compare(a->element, b->element);
     if (by < 0) {
       ++a;
@@ -279,12 +302,13 @@ FieldSet FieldSet::intersected(const FieldSet& other) const {
 }
 
 FieldSet FieldSet::without(const FieldSet& other) const {
+  if (other.empty()) return *this;
   FieldSet out;
-  auto b = other.nodes_.begin();
-  for (const Node& node : nodes_) {
-    while (b != other.nodes_.end() && b->element < node.element) ++b;
-    if (b == other.nodes_.end() || !(b->element == node.element))
-      out.nodes_.push_back(node);
+  auto b = other.nodes().begin();
+  for (const Node& node : nodes()) {
+    while (b != other.nodes().end() && b->element < node.element) ++b;
+    if (b == other.nodes().end() || !(b->element == node.element))
+      out.append(node);
     else
       out.add(node.element, node.member && !b->member, node.children.without(b->children));
   }
@@ -292,12 +316,13 @@ FieldSet FieldSet::without(const FieldSet& other) const {
 }
 
 FieldSet FieldSet::without_trees(const FieldSet& other) const {
+  if (other.empty()) return *this;
   FieldSet out;
-  auto b = other.nodes_.begin();
-  for (const Node& node : nodes_) {
-    while (b != other.nodes_.end() && b->element < node.element) ++b;
-    if (b == other.nodes_.end() || !(b->element == node.element))
-      out.nodes_.push_back(node);
+  auto b = other.nodes().begin();
+  for (const Node& node : nodes()) {
+    while (b != other.nodes().end() && b->element < node.element) ++b;
+    if (b == other.nodes().end() || !(b->element == node.element))
+      out.append(node);
     else if (!b->member)
       out.add(node.element, node.member, node.children.without_trees(b->children));
   }
@@ -305,7 +330,7 @@ FieldSet FieldSet::without_trees(const FieldSet& other) const {
 }
 
 bool FieldSet::operator==(const FieldSet& other) const {
-  return nodes_ == other.nodes_;
+  return nodes_ == other.nodes_ || nodes() == other.nodes();
 }
 
 }  // namespace keelson::codec

@@ -6,11 +6,13 @@
 //
 // owns .metadata.labels, .metadata.labels.app, .spec.ports[port=80].name and
 // .spec.finalizers[="a"]. Owning a field says nothing of those below it. Nodes are sorted, and a
-// node without members below it does not exist.
+// node without members below it does not exist. Copies share what neither changes; not for several
+// threads.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,8 +58,8 @@ class FieldSet {
   static Result<FieldSet> of_json(const Value& fields);
   Value to_json() const;
 
-  bool empty() const { return nodes_.empty(); }
-  const std::vector<Node>& nodes() const { return nodes_; }
+  bool empty() const { return nodes_ == nullptr; }
+  const std::vector<Node>& nodes() const;
   bool has(const FieldPath& path) const;
   // Null if nothing below this element is in the set.
   const FieldSet* below(const PathElement& element) const;
@@ -80,7 +82,9 @@ class FieldSet {
 
  private:
   const Node* find(const PathElement& element) const;
-  std::vector<Node> nodes_;
+  std::vector<Node>& own();                   // to change: nobody else's
+  void append(Node node);                     // behind all others
+  std::shared_ptr<std::vector<Node>> nodes_;  // null: none
 };
 
 struct FieldSet::Node {
