@@ -126,6 +126,7 @@ Authenticator::Authenticator(ObjectSource source, std::shared_ptr<const TokenSig
 Result<Identity> Authenticator::authenticate(const HttpRequest& request) const {
   bool tried = false;
   if (request.certificate) {
+    if (auto identity = by_front_proxy(request)) return std::move(*identity);
     if (auto identity = by_certificate(*request.certificate)) return std::move(*identity);
     tried = !request.certificate->error.empty();
   }
@@ -136,7 +137,38 @@ Result<Identity> Authenticator::authenticate(const HttpRequest& request) const {
     return std::move(identity).value();
   }
   if (tried || !options_.anonymous) return unauthorized();
+  if (!options_.anonymous_paths.empty() && !options_.anonymous_paths.contains(request.path))
+    return unauthorized();
   return Identity{"system:anonymous", "", {"system:unauthenticated"}, {}};
+}
+
+std::optional<Identity> Authenticator::by_front_proxy(const HttpRequest& request) const {
+  const FrontProxyOptions& proxy = options_.front_proxy;
+  const ClientCertificate& certificate = *request.certificate;
+  if (!proxy.on || !certificate.proxy) return std::nullopt;
+  if (!proxy.names.empty() && !proxy.names.contains(certificate.common_name)) return std::nullopt;
+  if (certificate.not_after_unix_seconds < now_().unix_seconds()) return std::nullopt;
+  const auto first = [&](const std::vector<std::string>& names) -> std::string {
+    for (const std::string& name : names)
+      if (const std::string_view value = trim(request.headers.get(name)); !value.empty())
+        return std::string(value);
+    return {};
+  };
+  Identity identity;
+  identity.user = first(proxy.user_headers);
+  if (identity.user.empty()) return std::nullopt;
+  identity.uid = first(proxy.uid_headers);
+  for (const std::string& name : proxy.group_headers)
+    for (const std::string_view group : request.headers.all(name))
+      identity.groups.emplace_back(group);
+  for (const auto& [name, value] : request.headers.fields())
+    for (const std::string& prefix : proxy.extra_prefixes)
+      if (name.starts_with(prefix)) {
+        const std::string key = name.substr(prefix.size());
+        identity.extra[percent_decode(key).value_or(key)].push_back(value);
+      }
+  add_authenticated(identity);
+  return identity;
 }
 
 std::optional<Identity> Authenticator::by_certificate(const ClientCertificate& certificate) const {
@@ -165,6 +197,8 @@ Result<Identity> Authenticator::by_token(std::string_view token) const {
   const auto fixed = options_.static_tokens.find(std::string(token));
   if (fixed != options_.static_tokens.end()) return fixed->second;
   if (auto identity = by_bootstrap_token(token)) return std::move(*identity);
+  for (const auto& reader : options_.token_readers)
+    if (auto identity = reader->read(token, now_())) return std::move(*identity);
   TRY(Reviewed reviewed, review(token, {}));
   return std::move(reviewed.identity);
 }
@@ -201,6 +235,12 @@ Result<Authenticator::Reviewed> Authenticator::review(
     const auto fixed = options_.static_tokens.find(std::string(token));
     if (fixed != options_.static_tokens.end()) return Reviewed{fixed->second, {}};
     if (auto identity = by_bootstrap_token(token)) return Reviewed{std::move(*identity), {}};
+    for (const auto& reader : options_.token_readers)
+      if (auto identity = reader->read(token, now_())) {
+        if (!identity->ok())
+          return refused("[invalid bearer token, " + identity->error().message + "]");
+        return Reviewed{std::move(*identity).value(), {}};
+      }
   }
   const auto claims = claims_of(token);
   if (!claims || (*claims)["iss"].as_string() != signer_->issuer())

@@ -18,9 +18,32 @@
 
 namespace keelson::api {
 
+// A proxy in front of the server that says in headers whom it lets through; believed only with a
+// certificate of its own authority (kube-apiserver's --requestheader-* options).
+struct FrontProxyOptions {
+  bool on = false;
+  std::set<std::string, std::less<>> names = {};  // common names; empty: all
+  std::vector<std::string> user_headers = {"x-remote-user"};
+  std::vector<std::string> uid_headers = {"x-remote-uid"};
+  std::vector<std::string> group_headers = {"x-remote-group"};
+  std::vector<std::string> extra_prefixes = {"x-remote-extra-"};
+};
+
+// Another issuer of tokens, such as an OIDC provider.
+class TokenReader {
+ public:
+  virtual ~TokenReader() = default;
+  // nullopt: not a token of this issuer. Error: unauthorized, with the reason.
+  virtual std::optional<Result<Identity>> read(std::string_view token, Instant now) const = 0;
+};
+
 struct AuthenticationOptions {
   std::map<std::string, Identity> static_tokens = {};  // groups as given; the usual ones are added
   bool anonymous = true;
+  // Where anonymous requests may go ("/healthz"); empty: everywhere.
+  std::set<std::string, std::less<>> anonymous_paths = {};
+  FrontProxyOptions front_proxy = {};
+  std::vector<std::shared_ptr<const TokenReader>> token_readers = {};
 };
 
 class Authenticator {
@@ -43,6 +66,7 @@ class Authenticator {
                                const Access& access, const Authorizer& authorizer) const;
 
  private:
+  std::optional<Identity> by_front_proxy(const HttpRequest& request) const;
   std::optional<Identity> by_certificate(const ClientCertificate& certificate) const;
   Result<Identity> by_token(std::string_view token) const;
   std::optional<Identity> by_bootstrap_token(std::string_view token) const;

@@ -45,6 +45,7 @@ struct ClientCertificate {
   std::vector<std::string> organizations;  // of the subject: the groups
   std::string sha256;                      // of its DER form, hexadecimal
   std::string error;                       // not empty: it does not verify, and why
+  bool proxy = false;                      // it verifies as that of a front proxy
   std::int64_t not_after_unix_seconds = 0;
 };
 

@@ -36,7 +36,34 @@ std::string_view deprecation_of(const RequestInfo& info) {
 
 }  // namespace
 
+namespace {
+
+// Whoever follows a long answer is recorded once more when it ends.
+class AuditedBody final : public Body {
+ public:
+  AuditedBody(std::unique_ptr<Body> inner, std::shared_ptr<AuditRecord> record, int code)
+      : inner_(std::move(inner)), record_(std::move(record)), code_(code) {
+    inner_->set_wake([this] { wake(); });
+  }
+  ~AuditedBody() override { record_->completed(code_); }
+  State read(std::string& out, std::size_t want) override { return inner_->read(out, want); }
+
+ private:
+  std::unique_ptr<Body> inner_;
+  std::shared_ptr<AuditRecord> record_;
+  int code_;
+};
+
+}  // namespace
+
 void Exchange::answer(HttpResponse response) {
+  if (!audit_id.empty()) response.headers.add("audit-id", audit_id);
+  if (audit && response.body) {
+    audit->started(response.code);
+    response.body = std::make_unique<AuditedBody>(std::move(response.body), audit, response.code);
+  } else if (audit) {
+    audit->completed(response.code);
+  }
   if (const std::string_view text = deprecation_of(info); served && !text.empty())
     response.headers.add_first("warning", warning_header(text));
   if (metrics != nullptr && info.is_resource) {
@@ -54,6 +81,7 @@ void Exchange::fail(const Error& error) {
   const Wire wire = negotiate_error(request.headers.get("accept"));
   Format plain = format;
   plain.wire = wire;
+  if (audit) audit->response_object(registry::status_of(error));
   answer(encode_error(error, plain));
 }
 
@@ -84,7 +112,21 @@ Access access_of(const RequestInfo& info) {
   return access;
 }
 
+// The client's own, so that it can find its request again, or a new one.
+std::string audit_id_of(const HttpRequest& request, Prng& rng) {
+  constexpr std::size_t kLengthMax = 64;
+  const std::string_view given = request.headers.get("audit-id");
+  return given.empty() ? rng.uuid() : std::string(given.substr(0, kLengthMax));
+}
+
 }  // namespace
+
+void Server::State::begin_audit(const ExchangePtr& exchange, const Identity& asker) {
+  exchange->audit = parts.audit->record(asker, exchange->info, [this] { return parts.loop.now(); });
+  if (!exchange->audit) return;
+  exchange->audit->begin(exchange->request, exchange->info, asker, exchange->audit_id);
+  exchange->audit->received();
+}
 
 void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
   auto exchange = std::make_shared<Exchange>();
@@ -106,6 +148,8 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
                             ": failed to create RequestInfo: " + info.error().message + "\n"));
   }
   exchange->info = std::move(info).value();
+  exchange->audit_id = audit_id_of(asked, parts.rng);
+  if (parts.audit) begin_audit(exchange, identity.ok() ? *identity : Identity());
   if (!identity.ok()) return exchange->fail(identity.error());
   if (asked.body_too_large) {
     return exchange->fail(
@@ -115,7 +159,10 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   identity = parts.access.impersonate(asked, *identity, access);
   if (!identity.ok()) return exchange->fail(identity.error());
   exchange->identity = std::move(identity).value();
+  if (exchange->audit && asked.headers.has("impersonate-user"))
+    exchange->audit->impersonated(exchange->identity);
   const Verdict verdict = parts.access.authorize(exchange->identity, access);
+  if (exchange->audit) exchange->audit->authorized(verdict.allowed, verdict.reason);
   if (!verdict.allowed)
     return exchange->fail(forbidden_error(exchange->identity, access, verdict.reason));
   if (exchange->info.is_resource) {

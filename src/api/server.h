@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/access_control.h"
+#include "api/audit.h"
 #include "api/http_server.h"
 #include "base/prng.h"
 #include "cluster/pod_streams.h"
@@ -52,7 +53,8 @@ struct ServerParts {
   std::function<std::vector<std::string>()> not_ready = {};
   // More lines for /metrics, in Prometheus' text form.
   std::function<std::string()> more_metrics = {};
-  std::string version_text = "v1.36.1";  // gitVersion of /version
+  std::shared_ptr<const AuditLog> audit = {};  // null: nothing is recorded
+  std::string version_text = "v1.36.1";        // gitVersion of /version
 };
 
 class Server {

@@ -283,10 +283,14 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   const std::string include = request->form.include_object;
   request->form = negotiated->form;
   request->form.include_object = include;
+  if (exchange->audit && request->body.ok()) exchange->audit->request_object(request->body->value);
   if (*verb == Verb::watch) return serve_watch(exchange, *request);
   auto result = parts.registry.execute(*request);
   if (!result.ok()) return exchange->fail(result.error());
   auto response = std::make_shared<registry::Response>(std::move(result).value());
+  if (exchange->audit && exchange->audit->wants_response())
+    if (auto object = codec::parse_json(response->json()); object.ok())
+      exchange->audit->response_object(*object);
   const std::int64_t revision = response->revision;
   const bool reads = *verb == Verb::get || *verb == Verb::list;
   settle(revision, [exchange, reads, response = std::move(response)](const Result<void>& settled) {

@@ -29,7 +29,9 @@ struct Exchange {
   Format format;
   Instant started;
   ServerMetrics* metrics = nullptr;
-  bool served = false;  // the request has reached the resource that it names
+  std::string audit_id;
+  std::shared_ptr<AuditRecord> audit;  // null: not recorded
+  bool served = false;                 // the request has reached the resource that it names
 
   void answer(HttpResponse response);
   void fail(const Error& error);
@@ -58,6 +60,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   std::unique_ptr<HttpServer> http;  // last: its end must find the rest still there
 
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);
+  void begin_audit(const ExchangePtr& exchange, const Identity& asker);
   void serve_path(const ExchangePtr& exchange);
   void serve_discovery(const ExchangePtr& exchange);
   void serve_openapi(const ExchangePtr& exchange);

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <cstring>
@@ -88,6 +89,28 @@ std::vector<std::string> subject_entries(X509_NAME* name, int nid) {
   return entries;
 }
 
+// The place of an X509_STORE in a context: the authorities of front proxies.
+int proxy_store_index() {
+  static const int index = SSL_CTX_get_ex_new_index(
+      0, nullptr, nullptr, nullptr, [](void*, void* store, CRYPTO_EX_DATA*, int, long, void*) {
+        X509_STORE_free(static_cast<X509_STORE*>(store));
+      });
+  return index;
+}
+
+bool is_proxy(SSL* ssl, X509* certificate) {
+  auto* store =
+      static_cast<X509_STORE*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), proxy_store_index()));
+  if (store == nullptr) return false;
+  X509_STORE_CTX* check = X509_STORE_CTX_new();
+  bool ok = X509_STORE_CTX_init(check, store, certificate, SSL_get_peer_cert_chain(ssl)) == 1;
+  if (ok) X509_STORE_CTX_set_purpose(check, X509_PURPOSE_SSL_CLIENT);
+  ok = ok && X509_verify_cert(check) == 1;
+  X509_STORE_CTX_free(check);
+  ERR_clear_error();
+  return ok;
+}
+
 std::shared_ptr<const ClientCertificate> certificate_of(SSL* ssl) {
   X509* x509 = SSL_get1_peer_certificate(ssl);
   if (x509 == nullptr) return nullptr;
@@ -105,6 +128,7 @@ std::shared_ptr<const ClientCertificate> certificate_of(SSL* ssl) {
     certificate->not_after_unix_seconds = timegm(&end);
   const long verdict = SSL_get_verify_result(ssl);
   if (verdict != X509_V_OK) certificate->error = X509_verify_cert_error_string(verdict);
+  certificate->proxy = is_proxy(ssl, x509);
   X509_free(x509);
   return certificate;
 }
@@ -316,6 +340,23 @@ Result<void> add_client_cas(SSL_CTX* context, const std::string& pem) {
   return {};
 }
 
+Result<void> add_proxy_cas(SSL_CTX* context, const std::string& pem) {
+  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  X509_STORE* store = X509_STORE_new();
+  int count = 0;
+  while (X509* ca = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
+    X509_STORE_add_cert(store, ca);
+    SSL_CTX_add_client_CA(context, ca);
+    X509_free(ca);
+    ++count;
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  SSL_CTX_set_ex_data(context, proxy_store_index(), store);
+  if (count == 0) return Error{Reason::bad_request, "front proxy CA: no certificate"};
+  return {};
+}
+
 Result<void> use_keys(SSL_CTX* context, const TlsKeys& keys) {
   BIO* bio =
       BIO_new_mem_buf(keys.certificate_pem.data(), static_cast<int>(keys.certificate_pem.size()));
@@ -353,6 +394,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsKeys& keys) 
   SSL_CTX_set_alpn_select_cb(raw, select_protocol, nullptr);
   TRY_VOID(use_keys(raw, keys));
   if (!keys.client_ca_pem.empty()) TRY_VOID(add_client_cas(raw, keys.client_ca_pem));
+  if (!keys.proxy_ca_pem.empty()) TRY_VOID(add_proxy_cas(raw, keys.proxy_ca_pem));
   return context;
 }
 

@@ -21,6 +21,8 @@ struct TlsKeys {
   std::string certificate_pem;  // leaf first, then intermediates
   std::string key_pem;
   std::string client_ca_pem;  // empty: no client certificates are asked for
+  // Whose certificates front proxies have (ClientCertificate::proxy). Empty: there are none.
+  std::string proxy_ca_pem = {};
 };
 
 class TlsContext {

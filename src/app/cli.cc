@@ -161,6 +161,32 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--controllers", serve.controllers,
                    "all, none (a bare API server), or names with commas")
       ->capture_default_str();
+  command->add_option("--audit-policy-file", serve.files.audit_policy,
+                      "Policy of audit.k8s.io/v1: what is recorded");
+  command->add_option("--audit-log-path", serve.files.audit_log,
+                      "File of the audit records; \"-\" is the error output");
+  command
+      ->add_option("--audit-log-maxsize", serve.files.audit_log_megabytes_max,
+                   "MB after which the audit log is begun anew")
+      ->capture_default_str();
+  command
+      ->add_option("--audit-log-maxbackup", serve.files.audit_log_backups_max,
+                   "Old audit logs that are kept; 0: all")
+      ->capture_default_str();
+  command->add_option("--encryption-provider-config", serve.files.encryption,
+                      "EncryptionConfiguration: what the disk holds only encrypted");
+  command->add_option("--requestheader-client-ca-file", serve.files.proxy_ca,
+                      "Authority of front proxies, whose headers say who asks");
+  command->add_option("--requestheader-allowed-names", serve.files.proxy_names,
+                      "Common names of front proxies; none: all of their authority");
+  command->add_option("--requestheader-username-headers", serve.files.proxy_user_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-uid-headers", serve.files.proxy_uid_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-group-headers", serve.files.proxy_group_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-extra-headers-prefix", serve.files.proxy_extra_prefixes)
+      ->capture_default_str();
   command->callback([&] { code = command_serve(serve); });
 
   SimulateOptions simulate;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/engine.h"
 #include "app/load.h"
 #include "base/time.h"
 
@@ -21,6 +22,7 @@ struct ServeOptions {
   std::string listen = {};  // ADDR:PORT; empty: the one used before, else a free port on 127.0.0.1
   std::string kubeconfig = {};      // written when ready, besides the one in the data directory
   std::string controllers = "all";  // "all", "none", or names separated by commas
+  ApiFiles files = {};
 };
 
 struct UpOptions {

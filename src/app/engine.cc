@@ -8,7 +8,9 @@
 #include "api/server.h"
 #include "api/tls.h"
 #include "api/tokens.h"
+#include "app/api_files.h"
 #include "app/certificate_authority.h"
+#include "app/encryption_at_rest.h"
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
 #include "app/node_tokens.h"
@@ -68,6 +70,8 @@ struct Engine::Parts {
   std::unique_ptr<host::Datagrams> datagrams = host::make_linux_datagrams(loop);
   std::unique_ptr<host::Links> links = host::make_linux_links();
   api::Pki pki;
+  std::shared_ptr<const api::AuditLog> audit;
+  std::string proxy_ca_pem;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<api::AccessControl> access;
   std::unique_ptr<registry::Registry> registry;
@@ -99,7 +103,13 @@ Result<void> Engine::Parts::open() {
       api::open_pki(*files,
                     {.directory = options.directory + "/pki", .dns_names = {}, .addresses = names},
                     loop.now()));
-  TRY(store, store::Store::open(loop, *files, {.directory = options.directory + "/store"}));
+  TRY(const FileParts given, read_api_files(*files, options.files, [this] { return loop.now(); }));
+  audit = given.audit;
+  proxy_ca_pem = given.proxy_ca_pem;
+  store::Options store_options{.directory = options.directory + "/store"};
+  store_options.sealer = given.sealer;
+  TRY(store, store::Store::open(loop, *files, store_options));
+  if (!given.sealer) TRY_VOID(check_unsealed(*store));
   if (const std::string torn = store->statistics().torn; !torn.empty())
     std::fprintf(stderr,
                  "%s ends in the middle of a write, as after a crash; that write is dropped. It "
@@ -107,7 +117,7 @@ Result<void> Engine::Parts::open() {
                  torn.c_str());
   TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
   access = std::make_unique<api::AccessControl>(
-      std::move(signer), [this] { return loop.now(); }, rng, api::AuthenticationOptions{});
+      std::move(signer), [this] { return loop.now(); }, rng, given.authentication);
   registry = std::make_unique<registry::Registry>(*store, access->environment(), settings);
   TRY_VOID(registry->start());
   access->attach(*registry);
@@ -179,6 +189,7 @@ Result<void> Engine::Parts::serve() {
             const bool failing = store->failing();
             return failing ? std::vector<std::string>{"etcd"} : std::vector<std::string>();
           },
+      .audit = audit,
       .version_text = kKubernetesVersion});
   if (metrics) {
     server->add_group(metrics->group());
@@ -186,7 +197,8 @@ Result<void> Engine::Parts::serve() {
   }
   TRY(auto context, api::TlsContext::make({.certificate_pem = pki.serving.certificate_pem,
                                            .key_pem = pki.serving.key_pem,
-                                           .client_ca_pem = pki.ca.certificate_pem}));
+                                           .client_ca_pem = pki.ca.certificate_pem,
+                                           .proxy_ca_pem = proxy_ca_pem}));
   const int wanted = options.port != 0 ? options.port : saved_port(options.directory);
   auto listening = server->listen(options.address, wanted, context);
   // The port of last time may be somebody else's by now; a given one must be had.

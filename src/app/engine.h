@@ -15,12 +15,27 @@
 
 namespace keelson::app {
 
+// What kube-apiserver takes as files on its command line; empty: not used.
+struct ApiFiles {
+  std::string audit_policy, audit_log;
+  std::int64_t audit_log_megabytes_max = 100;
+  int audit_log_backups_max = 0;
+  std::string encryption;  // EncryptionConfiguration
+  // Front proxies: their authority, and what lists with commas say of them.
+  std::string proxy_ca, proxy_names;
+  std::string proxy_user_headers = "X-Remote-User", proxy_uid_headers = "X-Remote-Uid";
+  std::string proxy_group_headers = "X-Remote-Group";
+  std::string proxy_extra_prefixes = "X-Remote-Extra-";
+  std::string authentication;  // AuthenticationConfiguration
+};
+
 struct EngineOptions {
   std::string name, directory;
   std::string address = "127.0.0.1";
   int port = 0;                   // 0: the one of last time if it is free, else a free one
   bool controllers = true;        // false: a bare API server, as operators' tests use it
   std::vector<std::string> only;  // names of controllers; empty: all
+  ApiFiles files = {};
 };
 
 class Engine {

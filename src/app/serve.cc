@@ -54,7 +54,7 @@ int command_serve(const ServeOptions& options) {
   auto instance = find_instance(options.common.name, options.data);
   if (!instance.ok()) return fail(instance.error().message);
   EngineOptions engine_options{
-      .name = instance->name, .directory = instance->directory, .only = {}};
+      .name = instance->name, .directory = instance->directory, .only = {}, .files = options.files};
   if (!parse_listen(options.listen, engine_options))
     return fail("--listen \"" + options.listen + "\": write ADDR:PORT, as in 127.0.0.1:6443");
   if (options.controllers == "none")

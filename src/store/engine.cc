@@ -230,7 +230,8 @@ void Engine::snapshot(std::function<void(Result<Revision>)> done) {
   if (done) snapshot_waiters_.push_back(std::move(done));
   if (snapshot_) return;
   log_bytes_at_snapshot_ = static_cast<std::int64_t>(log_->bytes_written());
-  snapshot_ = std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_);
+  snapshot_ =
+      std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_, options_.sealer);
   snapshot_->start([this](Result<void> result) { snapshot_done(std::move(result)); });
 }
 

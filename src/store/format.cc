@@ -113,7 +113,8 @@ bool is_segment_header(std::string_view bytes, std::uint64_t number) {
 }
 
 void append_record(std::string& out, Revision revision, Instant time,
-                   const std::vector<EntryPtr>& puts, const std::vector<std::string>& deletes) {
+                   const std::vector<EntryPtr>& puts, const std::vector<std::string>& deletes,
+                   const Sealer* sealer) {
   KEELSON_CHECK(out.size() % 8 == 0);
   std::size_t start = out.size();
   put_number(out, kRecordMagic);
@@ -123,7 +124,13 @@ void append_record(std::string& out, Revision revision, Instant time,
   put_number(out, revision.number);
   put_number(out, std::int64_t{0});
   put_number(out, time.unix_nanoseconds());
-  for (const EntryPtr& entry : puts) append_operation(out, kPut, entry->key(), entry->bytes());
+  for (const EntryPtr& entry : puts) {
+    const std::string_view key = entry->key(), bytes = entry->bytes();
+    if (sealer == nullptr)
+      append_operation(out, kPut, key, bytes);
+    else
+      append_operation(out, kPut, key, sealer->seal(key, bytes));
+  }
   for (const std::string& key : deletes) append_operation(out, kDelete, key, {});
   std::size_t payload = out.size() - start - kRecordHeaderSize;
   KEELSON_CHECK(payload < UINT32_MAX);
@@ -182,17 +189,20 @@ std::optional<SnapshotHeader> decode_snapshot_header(std::string_view bytes) {
                         Instant::unix_nanoseconds(get_number<std::int64_t>(bytes, 16))};
 }
 
-std::string encode_block(const std::vector<EntryPtr>& entries) {
+std::string encode_block(const std::vector<EntryPtr>& entries, const Sealer* sealer) {
   std::string rest;
   std::size_t size = 0;
   for (const EntryPtr& entry : entries) size += 24 + entry->key().size() + entry->bytes().size();
   rest.reserve(size);
+  std::string sealed;
   for (const EntryPtr& entry : entries) {
+    std::string_view bytes = entry->bytes();
+    if (sealer != nullptr) bytes = sealed = sealer->seal(entry->key(), bytes);
     put_number(rest, static_cast<std::uint32_t>(entry->key().size()));
-    put_number(rest, static_cast<std::uint32_t>(entry->bytes().size()));
+    put_number(rest, static_cast<std::uint32_t>(bytes.size()));
     put_number(rest, entry->created().number);
     put_number(rest, entry->modified().number);
-    rest.append(entry->key()).append(entry->bytes());
+    rest.append(entry->key()).append(bytes);
   }
   return finish_block(static_cast<std::uint32_t>(entries.size()), rest);
 }

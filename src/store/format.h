@@ -36,6 +36,9 @@
 // names. The tail above `synced` of the last record is written again to the new segment before it
 // counts as durable: after a failed sync a kernel may show bytes that the disk never got.
 //
+// The bytes of an entry may be sealed (store.h, Sealer), in records and in snapshots; what they
+// look like then is the sealer's affair. Keys never are.
+//
 // SNAPSHOT. 32 bytes of header: "KEELSNP1", revision (u64), time (i64), u32 zero, CRC32C of the 28
 // bytes before. Then blocks of entries: u32 number of entries, u32 size of the rest, u32 CRC32C of
 // the rest, then for each entry u32 size of key, u32 size of bytes, u64 created, u64 modified, key,
@@ -68,7 +71,8 @@ bool is_segment_header(std::string_view bytes, std::uint64_t number);
 
 // Appends one record, still without its mark and checksum.
 void append_record(std::string& batch, Revision revision, Instant time,
-                   const std::vector<EntryPtr>& puts, const std::vector<std::string>& deletes);
+                   const std::vector<EntryPtr>& puts, const std::vector<std::string>& deletes,
+                   const Sealer* sealer = nullptr);
 // Gives every record of the batch this mark and its checksum.
 void seal_batch(std::string& batch, Revision synced);
 
@@ -91,7 +95,7 @@ struct SnapshotHeader {
   Instant time;
 };
 std::optional<SnapshotHeader> decode_snapshot_header(std::string_view bytes);
-std::string encode_block(const std::vector<EntryPtr>& entries);
+std::string encode_block(const std::vector<EntryPtr>& entries, const Sealer* sealer = nullptr);
 std::string encode_last_block(std::uint64_t entries);
 
 inline constexpr std::size_t kBlockHeaderSize = 12;

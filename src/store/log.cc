@@ -124,7 +124,7 @@ Log::~Log() {
 
 void Log::append(Revision revision, Instant time, const std::vector<EntryPtr>& puts,
                  const std::vector<std::string>& deletes) {
-  append_record(batch_, revision, time, puts, deletes);
+  append_record(batch_, revision, time, puts, deletes, options_.sealer.get());
   batch_last_ = revision;
   flush_soon();
 }

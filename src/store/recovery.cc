@@ -50,6 +50,7 @@ class Recovery {
     for (std::uint64_t number : segments) TRY_VOID(read_segment(number));
     if (!segments.empty()) out_.log.next_number = segments.back() + 1;
     finish_tail();
+    if (stale_) out_.log_bytes = std::max(out_.log_bytes, options_.snapshot_log_bytes + 1);
     return std::move(out_);
   }
 
@@ -75,7 +76,10 @@ class Recovery {
       }
       auto decoded = decode_block(block, rest, values_);
       if (!decoded) return damaged(name, at, "a block does not match its checksum");
-      for (EntryPtr& entry : *decoded) out_.index.restore(std::move(entry));
+      for (EntryPtr& entry : *decoded) {
+        TRY(EntryPtr plain, unsealed(std::move(entry)));
+        out_.index.restore(std::move(plain));
+      }
       entries += block.entries;
       at += kBlockHeaderSize + block.size;
     }
@@ -107,7 +111,7 @@ class Recovery {
                        "revisions up to " + std::to_string(record->revision.number - 1) +
                            " should come before, but the log has them only up to " +
                            out_.index.revision().text());
-      take(*record, std::string_view(bytes).substr(at, record->size));
+      TRY_VOID(take(*record, std::string_view(bytes).substr(at, record->size)));
       at += record->size;
     }
     if (at == kHeaderSize) return damaged(name, at, "it has no record");
@@ -117,10 +121,23 @@ class Recovery {
     return check_rest(name, bytes, at);
   }
 
-  void take(const Record& record, std::string_view bytes) {
+  Result<std::string> plain(std::string_view key, std::string_view bytes) {
+    bool stale = false;
+    TRY(std::string text, options_.sealer->unseal(key, bytes, stale));
+    stale_ = stale_ || stale;
+    return text;
+  }
+
+  Result<EntryPtr> unsealed(EntryPtr entry) {
+    if (!options_.sealer) return entry;
+    TRY(const std::string bytes, plain(entry->key(), entry->bytes()));
+    return make_entry(entry->key(), bytes, entry->created(), entry->modified(), {}, values_);
+  }
+
+  Result<void> take(const Record& record, std::string_view bytes) {
     Revision& durable = out_.log.durable;
     durable = std::max(durable, std::min(record.synced, out_.index.revision()));
-    if (record.revision <= out_.index.revision()) return;
+    if (record.revision <= out_.index.revision()) return {};
     std::vector<EntryPtr> puts;
     std::vector<std::string> deletes;
     for (const Operation& operation : record.operations) {
@@ -129,13 +146,19 @@ class Recovery {
         continue;
       }
       EntryPtr before = out_.index.get(operation.key);
-      puts.push_back(make_entry(operation.key, operation.bytes,
-                                before ? before->created() : record.revision, record.revision, {},
-                                values_));
+      std::string_view kept = operation.bytes;
+      std::string text;
+      if (options_.sealer) {
+        TRY(text, plain(operation.key, kept));
+        kept = text;
+      }
+      puts.push_back(make_entry(operation.key, kept, before ? before->created() : record.revision,
+                                record.revision, {}, values_));
     }
     out_.index.apply(record.revision, record.time, std::move(puts), deletes);
     std::erase_if(tail_, [&](const auto& kept) { return kept.first <= durable; });
     tail_.emplace_back(record.revision, bytes);
+    return {};
   }
 
   // Behind the end there may be torn remains of the last batch, but nothing that says that what is
@@ -165,6 +188,7 @@ class Recovery {
   Instant now_;
   std::shared_ptr<ParsedValues> values_;
   Recovered out_;
+  bool stale_ = false;
   std::vector<std::pair<Revision, std::string>> tail_;  // records not known to be durable
 };
 

@@ -22,9 +22,10 @@ struct SnapshotWriter::Output {
 };
 
 SnapshotWriter::SnapshotWriter(host::Loop& loop, host::Files& files, std::string directory,
-                               const Index& index)
+                               const Index& index, std::shared_ptr<const Sealer> sealer)
     : loop_(loop),
       index_(index),
+      sealer_(std::move(sealer)),
       revision_(index.revision()),
       output_(std::make_shared<Output>(files, std::move(directory))) {}
 
@@ -64,9 +65,9 @@ void SnapshotWriter::next_slice() {
   bool more = page.more;
   auto entries = std::make_shared<std::vector<EntryPtr>>(std::move(page.entries));
   run(
-      [entries](Output& output) -> Result<void> {
+      [entries, sealer = sealer_](Output& output) -> Result<void> {
         if (entries->empty()) return {};
-        return output.file->append(encode_block(*entries));
+        return output.file->append(encode_block(*entries, sealer.get()));
       },
       [this, more, entries] {
         entries->clear();  // let go on this thread: parsed forms belong to it

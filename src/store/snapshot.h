@@ -16,7 +16,8 @@ namespace keelson::store {
 
 class SnapshotWriter {
  public:
-  SnapshotWriter(host::Loop& loop, host::Files& files, std::string directory, const Index& index);
+  SnapshotWriter(host::Loop& loop, host::Files& files, std::string directory, const Index& index,
+                 std::shared_ptr<const Sealer> sealer = {});
   ~SnapshotWriter();
   Revision revision() const { return revision_; }
   // `done` is called once, on the loop, unless the writer ends first.
@@ -30,6 +31,7 @@ class SnapshotWriter {
 
   host::Loop& loop_;
   const Index& index_;
+  std::shared_ptr<const Sealer> sealer_;
   Revision revision_;
   std::string from_;
   std::uint64_t entries_ = 0;

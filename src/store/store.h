@@ -125,6 +125,18 @@ struct ParsedLimits {
   std::uint64_t fresh = 2u << 20, used = 16u << 20;
 };
 
+// What the disk holds of an entry's bytes instead of the bytes themselves, where they are secret.
+// In memory they are as they are. Called on several threads at once.
+class Sealer {
+ public:
+  virtual ~Sealer() = default;
+  virtual std::string seal(std::string_view key, std::string_view bytes) const = 0;
+  // `stale` is set if seal() would write them in another way today. Error: internal_error if they
+  // cannot be read, such as for a key that is not known.
+  virtual Result<std::string> unseal(std::string_view key, std::string_view sealed,
+                                     bool& stale) const = 0;
+};
+
 struct Options {
   std::string directory;  // unused without files
   Duration history_time = Duration::minutes(5);
@@ -132,6 +144,9 @@ struct Options {
   std::uint64_t history_bytes_max = 128u << 20;  // of versions that only the history holds
   std::uint64_t segment_bytes = 64u << 20;
   std::uint64_t snapshot_log_bytes = 256u << 20;  // log written since the last snapshot starts one
+  // Null: the disk holds the bytes as they are. Stale ones are written anew by a snapshot soon
+  // after the store was opened.
+  std::shared_ptr<const Sealer> sealer = {};
   ParsedLimits parsed = {};
 };
 

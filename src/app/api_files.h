@@ -1,0 +1,28 @@
+// What the files on the command line of `serve` make of the API server: audit, encryption.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "api/audit.h"
+#include "api/authentication.h"
+#include "app/engine.h"
+#include "host/files.h"
+#include "store/store.h"
+
+namespace keelson::app {
+
+struct FileParts {
+  std::shared_ptr<const api::AuditLog> audit;   // null: nothing is recorded
+  std::shared_ptr<const store::Sealer> sealer;  // null: nothing is encrypted
+  api::AuthenticationOptions authentication;
+  std::string proxy_ca_pem;
+};
+
+// Error: names the file and what is wrong in it.
+Result<FileParts> read_api_files(host::Files& files, const ApiFiles& names,
+                                 std::function<Instant()> now);
+// A whole file. Error: not_found, naming it.
+Result<std::string> read_text(host::Files& files, const std::string& path);
+
+}  // namespace keelson::app
