@@ -44,7 +44,8 @@ std::string tail_of(const std::string& path, std::streamoff from, std::size_t li
   return join(all, "\n");
 }
 
-// Waits 2 ms without a clock: the process's end or its word on the pipe is what ends the wait.
+// Sleeps 2 ms: what is waited for, another process's lock, tells nobody when it is let go. Callers
+// look again a limited number of times.
 void pause_briefly() {
   poll(nullptr, 0, 2);
 }
