@@ -96,6 +96,10 @@ Result<void> World::add_nodes(const Phrase& phrase) {
     return bad("expected: nodes COUNT cpu=4 memory=16Gi zone=a,b");
   const auto zones = split(option(phrase, "zone", "zone-a"), ',');
   const std::string prefix = option(phrase, "prefix", "n");
+  for (const char* name : {"cpu", "memory", "pods"})
+    if (const auto amount = model::Quantity::parse(option(phrase, name, "1"));
+        !amount || amount->milli_value() <= 0)
+      return bad(quote(option(phrase, name)) + " is no amount of " + name);
   const Value capacity = Value::object({{"cpu", option(phrase, "cpu", "4")},
                                         {"memory", option(phrase, "memory", "16Gi")},
                                         {"pods", option(phrase, "pods", "110")}});
@@ -142,8 +146,12 @@ Result<void> World::set_load(const Phrase& phrase) {
   Load load = loads_[phrase.words[1]];
   load.namespace_ = name.namespace_;
   load.service = name.name;
-  if (const std::string rps = option(phrase, "rps"); !rps.empty())
-    load.rps = std::strtod(rps.c_str(), nullptr);
+  if (const std::string rps = option(phrase, "rps"); !rps.empty()) {
+    char* end = nullptr;
+    load.rps = std::strtod(rps.c_str(), &end);
+    if (*end != '\0' || !(load.rps >= 0 && load.rps <= 1e6))
+      return bad(quote(rps) + " is no rate; write rps=300, at most 1000000");
+  }
   TRY(load.cost_milli_seconds, milli_option(phrase, "cost", load.cost_milli_seconds));
   TRY(const Duration latency,
       duration_option(
@@ -283,7 +291,8 @@ Result<void> World::act(const Phrase& phrase, const std::string& directory) {
     if (!phrase.block.empty()) return apply_text("", phrase.line, phrase.block);
     if (phrase.words.size() != 2)
       return bad("expected: apply FILE, or apply | and the manifest below");
-    const std::string path = directory + "/" + phrase.words[1];
+    const std::string path =
+        phrase.words[1].starts_with('/') ? phrase.words[1] : directory + "/" + phrase.words[1];
     std::ifstream file(path, std::ios::binary);
     if (!file) return bad(path + ": cannot be read");
     std::stringstream text;

@@ -7,6 +7,8 @@
 namespace keelson::sim {
 namespace {
 
+constexpr std::size_t kShownMax = 80;  // of a line that is not understood
+
 struct Line {
   int number = 0;
   std::size_t indent = 0;
@@ -114,8 +116,8 @@ class Parser {
       else if ((first == "given" || first == "when" || first == "then") && words.size() == 1)
         section_ = first;
       else
-        return fail(number,
-                    "expected scenario NAME, given, when, then or ----, not \"" + line + "\"");
+        return fail(number, "expected scenario NAME, given, when, then or ----, not " +
+                                quote(line.substr(0, kShownMax)));
       return {};
     }
     if (section_.empty()) return take_header(number, words);
