@@ -7,6 +7,7 @@
 #include "control/daemonset/daemonset.h"
 #include "control/deployment/deployment.h"
 #include "control/disruption/disruption.h"
+#include "control/endpoints/endpoints.h"
 #include "control/endpointslice/endpointslice.h"
 #include "control/eventttl/eventttl.h"
 #include "control/gc/gc.h"
@@ -51,6 +52,8 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<VolumeProtection>());
   all.push_back(std::make_unique<sched::Scheduler>());
   all.push_back(std::make_unique<EndpointSliceController>());
+  all.push_back(std::make_unique<EndpointsController>());
+  all.push_back(std::make_unique<EndpointSliceMirroringController>());
   all.push_back(std::make_unique<PodGcController>());
   if (needs.metrics != nullptr) all.push_back(std::make_unique<HpaController>(*needs.metrics));
   return all;

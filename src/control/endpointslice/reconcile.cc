@@ -5,6 +5,7 @@
 #include <map>
 
 #include "codec/json.h"
+#include "control/common/service_pods.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -18,13 +19,6 @@ constexpr std::string_view kHeadlessLabel = "service.kubernetes.io/headless";
 bool is_reserved(std::string_view label) {
   return label == kServiceNameLabel || label == kManagedByLabel || label == kHeadlessLabel;
 }
-bool is_headless(const Value& service) {
-  const std::string_view address = service["spec"]["clusterIP"].as_string();
-  return address == "None" || address.empty();
-}
-bool is_v6(std::string_view address) {
-  return address.find(':') != std::string_view::npos;
-}
 
 std::vector<std::string> address_types(const Value& service) {
   std::vector<std::string> types;
@@ -32,27 +26,7 @@ std::vector<std::string> address_types(const Value& service) {
     types.push_back(family.str());
   if (!types.empty()) return types;
   if (is_headless(service)) return {"IPv4", "IPv6"};
-  return {is_v6(service["spec"]["clusterIP"].as_string()) ? "IPv6" : "IPv4"};
-}
-
-// The number that a port of the Service has in this pod; 0 if the pod has no port of that name.
-std::int64_t target_port(const Value& port, const Value& pod) {
-  const Value& target = port["targetPort"];
-  if (!target.is_string())
-    return target.is_null() || target.as_int() == 0 ? port["port"].as_int() : target.as_int();
-  const Value protocol = port["protocol"].is_null() ? Value("TCP") : port["protocol"];
-  const auto search = [&](const Value& containers, bool sidecars_only) -> std::int64_t {
-    for (const Value& c : containers.elements()) {
-      if (sidecars_only && c["restartPolicy"].as_string() != "Always") continue;
-      for (const Value& p : c["ports"].elements())
-        if (p["name"] == target &&
-            (p["protocol"].is_null() ? Value("TCP") : p["protocol"]) == protocol)
-          return p["containerPort"].as_int();
-    }
-    return 0;
-  };
-  const std::int64_t found = search(pod["spec"]["containers"], false);
-  return found != 0 ? found : search(pod["spec"]["initContainers"], true);
+  return {is_v6_address(service["spec"]["clusterIP"].as_string()) ? "IPv6" : "IPv4"};
 }
 
 Value ports_of(const Value& service, const Value& pod) {
@@ -88,7 +62,7 @@ Value endpoint_of(const SliceInput& input, const Value& pod, const std::string& 
   const Value& service = input.service;
   Value addresses = Value::array();
   for (const Value& ip : pod["status"]["podIPs"].elements())
-    if (is_v6(ip["ip"].as_string()) == (type == "IPv6")) addresses.push_back(ip["ip"]);
+    if (is_v6_address(ip["ip"].as_string()) == (type == "IPv6")) addresses.push_back(ip["ip"]);
   const bool serving = model::pod_is_ready(pod), terminating = model::is_deleting(pod);
   const bool ready =
       service["spec"]["publishNotReadyAddresses"].as_bool() || (serving && !terminating);
@@ -108,10 +82,7 @@ Value endpoint_of(const SliceInput& input, const Value& pod, const std::string& 
         !zone.empty())
       endpoint.set("zone", zone);
   }
-  const Value& hostname = pod["spec"]["hostname"];
-  if (!hostname.as_string().empty() &&
-      pod["spec"]["subdomain"].as_string() == model::name_of(service) &&
-      model::namespace_of(service) == model::namespace_of(pod))
+  if (const std::string_view hostname = hostname_under(service, pod); !hostname.empty())
     endpoint.set("hostname", hostname);
   return endpoint;
 }
