@@ -102,6 +102,15 @@ class Up(unittest.TestCase):
                 self.assertNotIn('left running', engine.keelson('down', '--name', 'left').stdout)
             wait_for(f'{way} leaves nothing', 10, lambda: not left() or None)
 
+    def test_two_ups_at_once_share_one_engine(self):
+        engine = e2e.Engine('twice')
+        manifest = engine.manifest(e2e.PLATFORM)
+        for _ in range(3):
+            ups = [subprocess.Popen([e2e.BINARY, 'up', str(manifest), '--name', 'twice'], env=engine.env, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]
+            for up in ups: self.assertEqual((up.communicate(timeout=60)[0], up.returncode)[1], 0)
+            engine.keelson('delete', '--name', 'twice')
+
     def test_engines_side_by_side(self):
         one, two = e2e.Engine('one'), e2e.Engine('two')
         for engine in (one, two): engine.up(engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
