@@ -239,6 +239,8 @@ class Reader {
         granular_.emplace(current_, f.name);
       else if (flag == "merge")
         f.patch_merge = true;
+      else if (flag == "replace")
+        f.patch_replace = true;
       else if (flag == "retain")
         f.patch_retain_keys = true;
       else if (take_prefix(flag, "keys=")) {

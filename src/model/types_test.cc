@@ -49,6 +49,15 @@ TEST(TypeTable, KnowsFields) {
 }
 
 // A type that is mentioned but nowhere described would decode as nothing.
+TEST(TypeTable, SaysWhereAPatchReplacesAndApplyLooksInside) {
+  const TypeTable table;
+  EXPECT_TRUE(
+      table.type("io.k8s.api.policy.v1.PodDisruptionBudgetSpec")->field("selector")->patch_replace);
+  EXPECT_TRUE(
+      table.type("io.k8s.api.core.v1.PersistentVolumeClaimSpec")->field("dataSource")->atomic);
+  EXPECT_FALSE(table.type("io.k8s.api.core.v1.PersistentVolumeSpec")->field("claimRef")->atomic);
+}
+
 TEST(TypeTable, EveryTypeIsDescribed) {
   for (const codec::Type& type : builtin_types().arena) {
     EXPECT_TRUE(type.shape != codec::Shape::any || type.preserve_unknown) << type.name;
