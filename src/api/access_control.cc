@@ -58,26 +58,29 @@ void check_selector(const Value& selector, const std::string& path, std::vector<
   }
 }
 
-Value in_order(const Value& value, std::initializer_list<std::string_view> keys) {
-  Value out = Value::object();
+std::string in_order(const Value& value, std::initializer_list<std::string_view> keys) {
+  std::vector<std::string> parts;
   for (const std::string_view key : keys)
-    if (value.has(key)) out.set(key, value[key]);
-  return out;
+    if (value.has(key)) parts.push_back(quote(key) + ":" + codec::to_json(value[key]));
+  return join(parts, ",");
 }
 
 // Metadata with its members in the order in which the original prints them.
-Value as_printed(const Value& metadata) {
-  Value out = in_order(metadata, {"name", "generateName", "namespace", "selfLink", "uid",
-                                  "resourceVersion", "generation", "creationTimestamp",
-                                  "deletionTimestamp", "deletionGracePeriodSeconds", "labels",
-                                  "annotations", "ownerReferences", "finalizers"});
-  if (!metadata.has("managedFields")) return out;
-  Value owners = Value::array();
+std::string as_printed(const Value& metadata) {
+  std::string text = in_order(metadata, {"name", "generateName", "namespace", "selfLink", "uid",
+                                         "resourceVersion", "generation", "creationTimestamp",
+                                         "deletionTimestamp", "deletionGracePeriodSeconds",
+                                         "labels", "annotations", "ownerReferences", "finalizers"});
+  std::vector<std::string> owners;
   for (const Value& one : metadata["managedFields"].elements())
-    owners.push_back(in_order(one, {"manager", "operation", "apiVersion", "time", "fieldsType",
-                                    "fieldsV1", "subresource"}));
-  out.set("managedFields", std::move(owners));
-  return out;
+    owners.push_back("{" +
+                     in_order(one, {"manager", "operation", "apiVersion", "time", "fieldsType",
+                                    "fieldsV1", "subresource"}) +
+                     "}");
+  if (!owners.empty())
+    text +=
+        (text.empty() ? "" : ",") + std::string("\"managedFields\":[") + join(owners, ",") + "]";
+  return "{" + text + "}";
 }
 
 Result<void> validate_review(const registry::Request& request, const Value& object) {
@@ -113,8 +116,7 @@ Result<void> validate_review(const registry::Request& request, const Value& obje
   Value plain = metadata;
   if (plain.is_object()) plain.erase("managedFields");
   if (!plain.empty())
-    causes.push_back(
-        cause_invalid_text("metadata", codec::to_json(as_printed(metadata)), "must be empty"));
+    causes.push_back(cause_invalid_text("metadata", as_printed(metadata), "must be empty"));
   if (causes.empty()) return {};
   return registry::invalid({kReviews, ""}, "", std::move(causes));
 }

@@ -2,6 +2,7 @@
 // authorize, dispatch; in this order, as in kube-apiserver's handler chain.
 #include "api/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/server_state.h"
@@ -58,6 +59,10 @@ class AuditedBody final : public Body {
 
 void Exchange::answer(HttpResponse response) {
   if (!audit_id.empty()) response.headers.add("audit-id", audit_id);
+  if (!flow.schema_uid.empty()) {
+    response.headers.add("x-kubernetes-pf-flowschema-uid", flow.schema_uid);
+    response.headers.add("x-kubernetes-pf-prioritylevel-uid", flow.level_uid);
+  }
   if (audit && response.body) {
     audit->started(response.code);
     response.body = std::make_unique<AuditedBody>(std::move(response.body), audit, response.code);
@@ -75,6 +80,7 @@ void Exchange::answer(HttpResponse response) {
         Duration(), long_running);
   }
   responder->respond(std::move(response));
+  seat.reset();
 }
 
 void Exchange::fail(const Error& error) {
@@ -161,6 +167,43 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   exchange->identity = std::move(identity).value();
   if (exchange->audit && asked.headers.has("impersonate-user"))
     exchange->audit->impersonated(exchange->identity);
+  take_turn(exchange);
+}
+
+namespace {
+
+// Requests that last as long as their client likes take no part in the sharing.
+bool lasts(const RequestInfo& info) {
+  constexpr std::string_view kLong[] = {"attach", "exec", "log", "portforward", "proxy"};
+  return info.verb == "proxy" ||
+         (info.is_resource &&
+          std::find(std::begin(kLong), std::end(kLong), info.subresource) != std::end(kLong));
+}
+
+}  // namespace
+
+void Server::State::take_turn(const ExchangePtr& exchange) {
+  if (lasts(exchange->info)) return proceed(exchange);
+  exchange->responder->on_cancel([weak = std::weak_ptr<Exchange>(exchange)] {
+    if (const auto gone = weak.lock()) gone->cancelled = true;
+  });
+  flows->submit(
+      exchange->identity, exchange->info, exchange->flow,
+      [weak = weak_from_this(), exchange](FlowControl::Seat seat) {
+        const auto self = weak.lock();
+        if (!self || exchange->cancelled) return;
+        exchange->seat = std::move(seat);
+        self->proceed(exchange);
+      },
+      [exchange] {
+        HttpResponse refusal = plain_text(429, "Too many requests, please try again later.\n");
+        refusal.headers.add("retry-after", "1");
+        exchange->answer(std::move(refusal));
+      });
+}
+
+void Server::State::proceed(const ExchangePtr& exchange) {
+  const Access access = access_of(exchange->info);
   const Verdict verdict = parts.access.authorize(exchange->identity, access);
   if (exchange->audit) exchange->audit->authorized(verdict.allowed, verdict.reason);
   if (!verdict.allowed)
@@ -174,6 +217,8 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
 
 Server::Server(ServerParts parts) : state_(std::make_shared<State>(std::move(parts))) {
   State& state = *state_;
+  state.flows =
+      std::make_unique<FlowControl>(state.parts.loop, state.parts.registry, state.parts.flow);
   const std::weak_ptr<State> weak = state_;
   state.http = std::make_unique<HttpServer>(
       state.parts.loop, state.parts.sockets,

@@ -14,6 +14,7 @@
 
 #include "api/access_control.h"
 #include "api/audit.h"
+#include "api/flow_control.h"
 #include "api/http_server.h"
 #include "base/prng.h"
 #include "cluster/pod_streams.h"
@@ -53,6 +54,7 @@ struct ServerParts {
   std::function<std::vector<std::string>()> not_ready = {};
   // More lines for /metrics, in Prometheus' text form.
   std::function<std::string()> more_metrics = {};
+  FlowOptions flow = {};
   std::shared_ptr<const AuditLog> audit = {};  // null: nothing is recorded
   std::string version_text = "v1.36.1";        // gitVersion of /version
 };

@@ -10,6 +10,7 @@
 
 #include "api/discovery.h"
 #include "api/encode.h"
+#include "api/flow_control.h"
 #include "api/remote_session.h"
 #include "api/request_info.h"
 #include "api/server.h"
@@ -31,7 +32,10 @@ struct Exchange {
   ServerMetrics* metrics = nullptr;
   std::string audit_id;
   std::shared_ptr<AuditRecord> audit;  // null: not recorded
-  bool served = false;                 // the request has reached the resource that it names
+  FlowControl::Class flow;
+  FlowControl::Seat seat;  // until the answer
+  bool cancelled = false;  // the client went away while the request waited for its turn
+  bool served = false;     // the request has reached the resource that it names
 
   void answer(HttpResponse response);
   void fail(const Error& error);
@@ -57,10 +61,14 @@ struct Server::State : std::enable_shared_from_this<State> {
   ServerMetrics metrics;
   Documents documents;
   bool stopping = false;
+  std::unique_ptr<FlowControl> flows;
   std::unique_ptr<HttpServer> http;  // last: its end must find the rest still there
 
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);
   void begin_audit(const ExchangePtr& exchange, const Identity& asker);
+  // The rest of the way, once it is the request's turn.
+  void proceed(const ExchangePtr& exchange);
+  void take_turn(const ExchangePtr& exchange);
   void serve_path(const ExchangePtr& exchange);
   void serve_discovery(const ExchangePtr& exchange);
   void serve_openapi(const ExchangePtr& exchange);
