@@ -285,14 +285,21 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   request->form.include_object = include;
   if (exchange->audit && request->body.ok()) exchange->audit->request_object(request->body->value);
   if (*verb == Verb::watch) return serve_watch(exchange, *request);
-  auto result = parts.registry.execute(*request);
+  const bool reads = *verb == Verb::get || *verb == Verb::list;
+  parts.registry.execute(std::move(*request), [weak = weak_from_this(), exchange,
+                                               reads](Result<registry::Response> result) {
+    if (const auto self = weak.lock()) self->answer(exchange, reads, std::move(result));
+  });
+}
+
+void Server::State::answer(const ExchangePtr& exchange, bool reads,
+                           Result<registry::Response> result) {
   if (!result.ok()) return exchange->fail(result.error());
   auto response = std::make_shared<registry::Response>(std::move(result).value());
   if (exchange->audit && exchange->audit->wants_response())
     if (auto object = codec::parse_json(response->json()); object.ok())
       exchange->audit->response_object(*object);
   const std::int64_t revision = response->revision;
-  const bool reads = *verb == Verb::get || *verb == Verb::list;
   settle(revision, [exchange, reads, response = std::move(response)](const Result<void>& settled) {
     if (settled.ok()) return exchange->answer(encode(response, exchange->format));
     // A change may still come to hold: whoever repeats it must know.

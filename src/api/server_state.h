@@ -76,6 +76,8 @@ struct Server::State : std::enable_shared_from_this<State> {
   void serve_resource(const ExchangePtr& exchange);
   void serve_computed(const ExchangePtr& exchange, const ComputedResource& resource,
                       const ComputedGroup& group);
+  // Sends what the registry says, once it holds.
+  void answer(const ExchangePtr& exchange, bool reads, Result<registry::Response> result);
   void serve_watch(const ExchangePtr& exchange, const registry::Request& request);
   // The pod's log, exec, attach, port-forward and proxies.
   void serve_connection(const ExchangePtr& exchange, const model::Resource& resource);

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
 #include <array>
@@ -133,6 +134,20 @@ std::shared_ptr<const ClientCertificate> certificate_of(SSL* ssl) {
   return certificate;
 }
 
+// Why a server was not accepted, in the words of Go's crypto/tls and crypto/x509.
+std::string verification_problem(SSL* ssl) {
+  const std::string head = "tls: failed to verify certificate: x509: ";
+  switch (SSL_get_verify_result(ssl)) {
+    case X509_V_OK: return "remote error: tls: " + openssl_error();
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID: return head + "certificate has expired or is not yet valid";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return head + "certificate is not valid for the name of the server";
+    default: return head + "certificate signed by unknown authority";
+  }
+}
+
 class TlsStream;
 
 // OpenSSL's state of one connection with the stream below it.
@@ -146,6 +161,7 @@ struct Engine : std::enable_shared_from_this<Engine> {
   host::Stream::Events events;
   bool handshaken = false, started = false, paused = false, ended = false, closed = false;
   bool end_pending = false, delivering = false;
+  bool client = false;  // we made the connection
 
   ~Engine() { SSL_free(ssl); }
 
@@ -305,7 +321,7 @@ bool Engine::shake() {
   if (error == SSL_ERROR_WANT_READ) {
     send();
   } else {
-    fail("TLS handshake error: " + openssl_error());
+    fail(client ? verification_problem(ssl) : "TLS handshake error: " + openssl_error());
   }
   return false;
 }
@@ -402,7 +418,37 @@ TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-std::shared_ptr<void> accept_tls(
+Result<std::shared_ptr<const TlsContext>> TlsContext::make_client(
+    const std::string& authorities_pem) {
+  SSL_CTX* raw = SSL_CTX_new(TLS_client_method());
+  KEELSON_CHECK(raw != nullptr);
+  const std::shared_ptr<const TlsContext> context(new TlsContext(raw));
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+  // A certificate that is trusted itself needs no issuer, as in Go.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(raw), X509_V_FLAG_PARTIAL_CHAIN);
+  if (authorities_pem.empty()) {
+    SSL_CTX_set_default_verify_paths(raw);
+    return context;
+  }
+  BIO* bio = BIO_new_mem_buf(authorities_pem.data(), static_cast<int>(authorities_pem.size()));
+  int count = 0;
+  while (X509* ca = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), ca);
+    X509_free(ca);
+    ++count;
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  if (count == 0)
+    return Error{Reason::bad_request, "unable to load root certificates: no certificate"};
+  return context;
+}
+
+namespace {
+
+std::shared_ptr<Engine> make_engine(
     std::shared_ptr<const TlsContext> context, std::unique_ptr<host::Stream> stream,
     std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done) {
   auto engine = std::make_shared<Engine>();
@@ -410,10 +456,13 @@ std::shared_ptr<void> accept_tls(
   engine->context = std::move(context);
   engine->below = std::move(stream);
   engine->done = std::move(done);
-  SSL_set_accept_state(engine->ssl);
   BIO* bio = BIO_new(wire_method());
   BIO_set_data(bio, &engine->wire);
   SSL_set_bio(engine->ssl, bio, bio);
+  return engine;
+}
+
+void start_engine(const std::shared_ptr<Engine>& engine) {
   // The stream's events must not keep their own stream alive.
   const std::weak_ptr<Engine> weak = engine;
   engine->below->start({.on_data =
@@ -429,6 +478,34 @@ std::shared_ptr<void> accept_tls(
                               const auto e = weak.lock();
                               if (e && e->events.on_drained) e->events.on_drained();
                             }});
+}
+
+}  // namespace
+
+std::shared_ptr<void> accept_tls(
+    std::shared_ptr<const TlsContext> context, std::unique_ptr<host::Stream> stream,
+    std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done) {
+  auto engine = make_engine(std::move(context), std::move(stream), std::move(done));
+  SSL_set_accept_state(engine->ssl);
+  start_engine(engine);
+  return engine;
+}
+
+std::shared_ptr<void> connect_tls(
+    std::shared_ptr<const TlsContext> context, const std::string& host,
+    std::unique_ptr<host::Stream> stream,
+    std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done) {
+  auto engine = make_engine(std::move(context), std::move(stream), std::move(done));
+  engine->client = true;
+  SSL_set_connect_state(engine->ssl);
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(engine->ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) != 1) {
+    ERR_clear_error();
+    X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), 0);
+    SSL_set_tlsext_host_name(engine->ssl, host.c_str());
+  }
+  start_engine(engine);
+  engine->shake();
   return engine;
 }
 

@@ -29,6 +29,9 @@ class TlsContext {
  public:
   // Error: bad_request when a text is no certificate or key, or they do not belong together.
   static Result<std::shared_ptr<const TlsContext>> make(const TlsKeys& keys);
+  // For connections that we make: trusts these authorities, or the system's where there are none.
+  // Error: bad_request when the text holds no certificate.
+  static Result<std::shared_ptr<const TlsContext>> make_client(const std::string& authorities_pem);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -48,6 +51,14 @@ struct TlsPeer {
 // once; dropping the handle before closes the connection. An Error says why the handshake failed.
 std::shared_ptr<void> accept_tls(
     std::shared_ptr<const TlsContext> context, std::unique_ptr<host::Stream> stream,
+    std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done);
+
+// Performs the client's side, and verifies that the peer is `host` (a name or an address). As
+// accept_tls, but the errors are those of Go's crypto/tls: "tls: failed to verify certificate:
+// ...".
+std::shared_ptr<void> connect_tls(
+    std::shared_ptr<const TlsContext> context, const std::string& host,
+    std::unique_ptr<host::Stream> stream,
     std::function<void(Result<std::unique_ptr<host::Stream>>, TlsPeer)> done);
 
 }  // namespace keelson::api

@@ -11,6 +11,7 @@
 #include "app/api_files.h"
 #include "app/certificate_authority.h"
 #include "app/encryption_at_rest.h"
+#include "api/webhook_client.h"
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
 #include "app/node_tokens.h"
@@ -74,6 +75,7 @@ struct Engine::Parts {
   std::string proxy_ca_pem;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<api::AccessControl> access;
+  std::unique_ptr<api::WebhookClient> webhooks;
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<runtime::EmbeddedCluster> cluster;
   std::unique_ptr<api::Server> server;
@@ -118,11 +120,18 @@ Result<void> Engine::Parts::open() {
   TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
   access = std::make_unique<api::AccessControl>(
       std::move(signer), [this] { return loop.now(); }, rng, given.authentication);
-  registry = std::make_unique<registry::Registry>(*store, access->environment(), settings);
+  webhooks = std::make_unique<api::WebhookClient>(loop, *sockets);
+  registry::Environment environment = access->environment();
+  environment.call_webhook = [this](registry::WebhookCall call,
+                                    std::function<void(registry::WebhookReply)> done) {
+    webhooks->post(std::move(call), std::move(done));
+  };
+  registry = std::make_unique<registry::Registry>(*store, std::move(environment), settings);
   TRY_VOID(registry->start());
   access->attach(*registry);
   cluster = std::make_unique<runtime::EmbeddedCluster>(
       loop, *store, runtime::execute_through(*registry), rng.next());
+  cluster->commit_through(runtime::execute_later_through(*registry));
   return {};
 }
 

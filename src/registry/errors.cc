@@ -161,6 +161,12 @@ int code_of(const Error& error) {
   return error.code ? error.code : row_of(error.reason).code;
 }
 
+Reason reason_named(std::string_view text) {
+  for (const ReasonRow& row : kReasons)
+    if (row.text == text) return row.reason;
+  return Reason::unknown;
+}
+
 Value status_of(const Error& error) {
   Value status = Value::object({{"apiVersion", "v1"},
                                 {"kind", "Status"},

@@ -30,6 +30,8 @@ Error method_not_supported(GroupName resource, std::string_view verb);
 // One cause: `Kind.group "name" is invalid: FIELD: MESSAGE`; several: in brackets.
 Error invalid(GroupName kind, std::string_view name, std::vector<Cause> causes);
 Error expired(std::string message);
+// "Invalid" is Reason::invalid; what is no reason of the API is Reason::unknown.
+Reason reason_named(std::string_view text);
 // A plain error of the original that has no Status of its own: 500 with only a message.
 Error unknown(std::string message);
 

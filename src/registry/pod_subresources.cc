@@ -194,15 +194,27 @@ Result<void> mark_evicted(Registry::State& state, const Call& call, const Value&
   return {};
 }
 
+// Admission webhooks of a subresource whose body is another kind.
+Result<void> allow_body(Registry::State& state, Call& call, Value& body) {
+  body.set("apiVersion", call.subresource->group + "/" + call.subresource->version);
+  body.set("kind", call.subresource->kind);
+  const Value none;
+  Admission admission(state, call, Admission::Operation::create, body, none);
+  TRY_VOID(admission::mutating_webhooks(admission));
+  return admission::validating_webhooks(admission);
+}
+
 }  // namespace
 
 Result<Response> evict_pod(Registry::State& state, Call& call) {
   TRY_VOID(check_options(call, "CreateOptions"));
   if (!call.request.body.ok()) return call.request.body.error();
-  const Value& eviction = call.request.body->value;
+  Value eviction = call.request.body->value;
   const std::string name = call.request.name;
   if (eviction["metadata"]["name"].as_string() != name)
     return bad_request("name in URL does not match name in Eviction object");
+  // Before anything is written, which a run that ends to ask webhooks must not have done.
+  TRY_VOID(allow_body(state, call, eviction));
   Request request = pod_request(call, name);
   request.verb = Verb::remove;
   request.body = codec::JsonDocument{eviction["deleteOptions"], {}};
@@ -237,6 +249,7 @@ Result<Response> evict_pod(Registry::State& state, Call& call) {
   if (!request.dry() && eviction["deleteOptions"]["dryRun"].empty())
     TRY_VOID(mark_evicted(state, call, pod, request));
   TRY(Call inner, state.open(request));
+  inner.asks_nobody = true;
   auto removed = state.remove(inner);
   if (!removed.ok()) return removed.error();
   return created_status(call, std::max(removed->revision, state.store.revision().number));
@@ -260,6 +273,7 @@ Result<Response> compute(Registry::State& state, Call& call) {
   TRY(Value object, state.decode_as(call, kind, *call.request.body));
   track_update(state.types, kind, call.strategy, Value(), object,
                {call.manager(), call.request.subresource, call.now});
+  if (call.subresource) TRY_VOID(allow_body(state, call, object));
   TRY(Value answer, state.environment.compute(call.request, object));
   return state.answer(call, Object(std::move(answer)), 201);
 }

@@ -47,7 +47,10 @@ Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
   if (!is_allowed(call)) return method_not_allowed();
   Result<Response> result = state_->perform(call);
+  // What follows the request is the server's own and asks nobody.
+  Exchange* const exchange = std::exchange(state_->exchange, nullptr);
   state_->settle();
+  state_->exchange = exchange;
   if (!result.ok()) {
     Error error = std::move(result).error();
     error.warnings = std::move(call.warnings);
@@ -80,9 +83,89 @@ Result<std::unique_ptr<Watcher>> Registry::watch(const Request& request) {
   return state_->watch(request);
 }
 
+// --- requests that may ask webhooks ---
+
+struct Registry::Execution {
+  Request request;
+  std::function<void(Result<Response>)> done;
+  Exchange exchange;
+  std::size_t open = 0;  // questions without an answer
+};
+
+bool Registry::State::may_ask(const Request& request) const {
+  if (!environment.call_webhook) return false;
+  const model::ResourcePointer resource =
+      types.find(request.group, request.version, request.resource);
+  if (resource && resource->custom &&
+      resource->definition["conversion"]["strategy"].as_string() == "Webhook")
+    return true;
+  if (request.verb == Verb::get || request.verb == Verb::list) return false;
+  return !entries("mutatingwebhookconfigurations.admissionregistration.k8s.io").empty() ||
+         !entries("validatingwebhookconfigurations.admissionregistration.k8s.io").empty();
+}
+
+void Registry::execute(Request request, std::function<void(Result<Response>)> done) {
+  if (!state_->may_ask(request)) return done(execute(request));
+  run(std::make_shared<Execution>(Execution{std::move(request), std::move(done),
+                                            Exchange(state_->rng().next(), state_->now())}));
+}
+
+void Registry::run(const std::shared_ptr<Execution>& execution) {
+  // As long as clients wait at most.
+  constexpr Duration kRequestMax = Duration::seconds(60);
+  Exchange& exchange = execution->exchange;
+  if (state_->environment.now() - exchange.start() > kRequestMax)
+    return execution->done(
+        Error{Reason::timeout, "request did not complete within requested timeout"});
+  exchange.begin_run();
+  state_->exchange = &exchange;
+  Result<Response> result = execute(execution->request);
+  state_->exchange = nullptr;
+  if (!exchange.has_wanted()) return execution->done(std::move(result));
+  std::vector<Exchange::Wanted> wanted = exchange.take_wanted();
+  execution->open = wanted.size();
+  for (Exchange::Wanted& one : wanted) {
+    WebhookCall call = std::move(one.call);
+    state_->environment.call_webhook(
+        std::move(call),
+        [this, execution, one, alive = std::weak_ptr<int>(alive_)](WebhookReply reply) {
+          if (alive.expired()) return;
+          execution->exchange.settle(one, std::move(reply));
+          if (--execution->open == 0) run(execution);
+        });
+  }
+}
+
+namespace {
+
+Result<Request> request_of(const Registry::State& state, const cluster::Write& write,
+                           const Identity& identity);
+// The object as it is after a controller's write.
+Result<Value> result_of(const Registry::State& state, const cluster::Write& write,
+                        Result<Response> response);
+
+}  // namespace
+
 Result<Value> Registry::commit(const cluster::Write& write, const Identity& identity) {
+  TRY(const Request request, request_of(*state_, write, identity));
+  return result_of(*state_, write, execute(request));
+}
+
+void Registry::commit(const cluster::Write& write, const Identity& identity,
+                      std::function<void(Result<Value>)> done) {
+  auto request = request_of(*state_, write, identity);
+  if (!request.ok()) return done(request.error());
+  execute(std::move(*request), [this, write, done = std::move(done)](Result<Response> response) {
+    done(result_of(*state_, write, std::move(response)));
+  });
+}
+
+namespace {
+
+Result<Request> request_of(const Registry::State& state, const cluster::Write& write,
+                           const Identity& identity) {
   using Verbs = cluster::Write::Verb;
-  const model::ResourcePointer resource = state_->types.served(write.resource);
+  const model::ResourcePointer resource = state.types.served(write.resource);
   if (!resource)
     return Error{Reason::not_found,
                  "the server could not find the requested resource " + write.resource};
@@ -126,10 +209,19 @@ Result<Value> Registry::commit(const cluster::Write& write, const Identity& iden
       request.options.propagation = write.propagation;
       break;
   }
-  TRY(Response response, execute(request));
-  if (write.verb != Verbs::remove) return response.object.value();
-  return state_->object(write.resource, resource->namespaced ? write.namespace_ : "", write.name);
+  return request;
 }
+
+Result<Value> result_of(const Registry::State& state, const cluster::Write& write,
+                        Result<Response> response) {
+  if (!response.ok()) return response.error();
+  if (write.verb != cluster::Write::Verb::remove) return response->object.value();
+  const model::ResourcePointer resource = state.types.served(write.resource);
+  const bool namespaced = resource && resource->namespaced;
+  return state.object(write.resource, namespaced ? write.namespace_ : "", write.name);
+}
+
+}  // namespace
 
 Value Registry::get(std::string_view resource, std::string_view ns, std::string_view name) const {
   const model::ResourcePointer found = state_->types.storage(resource);

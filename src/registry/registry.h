@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "cluster/cluster.h"
 #include "registry/request.h"
+#include "registry/webhooks/exchange.h"
 
 namespace keelson::store {
 class Store;
@@ -62,6 +63,8 @@ struct Environment {
   // Kinds that are computed, not stored (SubjectAccessReview, TokenReview, TokenRequest ...): gets
   // the request with its body decoded and defaulted, answers the object with its status.
   std::function<Result<Value>(const Request&, const Value& object)> compute;
+  // Empty: webhooks cannot be called; a request that needs one fails.
+  WebhookPost call_webhook;
 };
 
 // One watch. Events come in order of revision; bookmarks where asked for.
@@ -96,12 +99,17 @@ class Registry {
   // of a store that has been used. Call once, before everything else.
   Result<void> start();
 
-  // Every verb but watch.
+  // Every verb but watch. Where webhooks have to be asked it fails: use the other.
   Result<Response> execute(const Request& request);
+  // The same, at once or later: what webhooks say is waited for, while other requests go on.
+  // `done` is not called once the registry is gone.
+  void execute(Request request, std::function<void(Result<Response>)> done);
   // A request with verb watch. An Error is answered as a Status instead of a stream.
   Result<std::unique_ptr<Watcher>> watch(const Request& request);
   // The write of a controller: the object as it is afterwards (null once it is gone).
   Result<Value> commit(const cluster::Write& write, const Identity& identity);
+  void commit(const cluster::Write& write, const Identity& identity,
+              std::function<void(Result<Value>)> done);
 
   // Direct reads for controllers: the object in its storage version, null if there is none.
   // `resource` as in cluster.h: "deployments.apps".
@@ -117,7 +125,11 @@ class Registry {
   struct State;  // internal to this room
 
  private:
+  struct Execution;
+  void run(const std::shared_ptr<Execution>& execution);
+
   std::unique_ptr<State> state_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 // metav1.Status of a failure, and its HTTP code.

@@ -82,6 +82,7 @@ Request with_options(const Request& request, const DeleteOptions& options) {
   merged.options.propagation = options.propagation;
   merged.options.propagation_given = options.propagation_given;
   merged.options.orphan_dependents = options.orphan_dependents;
+  merged.options.grace_seconds = options.grace_seconds;
   return merged;
 }
 
@@ -381,6 +382,30 @@ Result<Response> Registry::State::remove(Call& call) {
   return response;
 }
 
+namespace {
+
+// What webhooks say about every object has to be known before the first one goes: a run that ends
+// to ask must not have removed anything.
+Result<void> ask_about_all(Registry::State& state, const Call& call, const Request& merged,
+                           const Selection& selection) {
+  if (state.exchange == nullptr) return {};
+  for (const store::EntryPtr& entry : state.entries(
+           call.storage->name(), call.storage->namespaced ? call.request.namespace_ : "")) {
+    TRY(const Value object, state.live(call, entry));
+    if (!selection.matches(object)) continue;
+    Request one = merged;
+    one.namespace_ = model::namespace_of(object);
+    one.name = model::name_of(object);
+    Call each{one, call.resource, call.storage, call.strategy, nullptr, call.now};
+    Value none;
+    (void)Admission(state, each, Admission::Operation::remove, none, object).validate().ok();
+  }
+  if (state.is_waiting()) return Exchange::waiting();
+  return {};
+}
+
+}  // namespace
+
 Result<Response> Registry::State::remove_collection(Call& call) {
   TRY(DeleteOptions options, options_of(types, call.request));
   warn_of_orphans(call, options);
@@ -389,12 +414,13 @@ Result<Response> Registry::State::remove_collection(Call& call) {
   TRY(Response response, list(call));
   TRY_VOID(check_options(checked, "DeleteOptions"));
   TRY(const Selection selection, Selection::of(*call.resource, call.request.options));
+  TRY_VOID(ask_about_all(*this, call, merged, selection));
   std::size_t left = static_cast<std::size_t>(
       call.request.options.limit > 0 ? call.request.options.limit : INT64_MAX);
   for (const store::EntryPtr& entry :
        entries(call.storage->name(), call.storage->namespaced ? call.request.namespace_ : "")) {
     if (left == 0) break;
-    const Value& object = entry->value();
+    TRY(const Value object, live(call, entry));
     if (!selection.matches(object)) continue;
     --left;
     Request one = merged;

@@ -109,6 +109,14 @@ Result<Value> patched_scale(Registry::State& state, Call& call, const Value& liv
 
 }  // namespace
 
+Value scale_view(const Call& call, const Value& object) {
+  return scale_of(call, object);
+}
+
+void set_scale_replicas(const Call& call, Value& object, std::int64_t replicas) {
+  object.edit_path(paths_of(call).replicas) = replicas;
+}
+
 Result<Response> execute_scale(Registry::State& state, Call& call) {
   const Request& request = call.request;
   const bool patching = request.verb == Verb::patch;

@@ -31,6 +31,7 @@ struct Call {
   Instant now;
   std::vector<std::string> warnings = {};
   std::vector<store::Put> also = {};  // written in the same transaction
+  bool asks_nobody = false;           // a part of another request, which webhooks have allowed
 
   std::string resource_name() const { return resource->name(); }
   GroupName group_resource() const { return {resource->group, resource->plural}; }
@@ -58,8 +59,14 @@ struct Registry::State {
   ServiceAddresses addresses;
   std::int64_t served_generation = 1;
 
-  Instant now() const { return environment.now(); }
-  Prng& rng() { return *environment.rng; }
+  // What the request that runs now asks of webhooks; null: it cannot.
+  Exchange* exchange = nullptr;
+  bool is_waiting() const { return exchange != nullptr && exchange->has_wanted(); }
+  // Whether a request may have to ask: there are webhooks for it.
+  bool may_ask(const Request& request) const;
+
+  Instant now() const { return exchange != nullptr ? exchange->start() : environment.now(); }
+  Prng& rng() { return exchange != nullptr ? exchange->rng() : *environment.rng; }
 
   // --- reading ---
   // By the storage resource's name. Null if absent.

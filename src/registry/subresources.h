@@ -7,6 +7,9 @@
 namespace keelson::registry {
 
 Result<Response> execute_scale(Registry::State& state, Call& call);
+// The Scale that shows the replicas of an object of the call's storage version.
+Value scale_view(const Call& call, const Value& object);
+void set_scale_replicas(const Call& call, Value& object, std::int64_t replicas);
 Result<Response> component_statuses(Registry::State& state, Call& call);
 Result<Response> bind_pod(Registry::State& state, Call& call);
 Result<Response> evict_pod(Registry::State& state, Call& call);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/crds/versions.h"
 #include "registry/list_options.h"
 #include "registry/selection.h"
 #include "registry/state.h"
@@ -24,15 +25,16 @@ class StoreWatcher : public Watcher {
         resource_(call.resource),
         storage_(call.storage),
         selection_(std::move(selection)),
+        converts_(state.environment.call_webhook && storage_->custom &&
+                  storage_->definition["conversion"]["strategy"].as_string() == "Webhook"),
         columns_(request.form.kind == Form::Kind::table ? columns_of(*resource_) : nullptr) {}
 
   void add_initial(const store::EntryPtr& entry) {
-    if (!in_scope(*entry) || !selection_.matches(entry->value())) return;
-    push(WatchEvent::Type::added, entry, nullptr, entry->modified().number);
+    if (in_scope(*entry)) receive({entry, nullptr, entry->modified().number});
   }
 
   // Marks the end of the initial events.
-  void end_initial(std::int64_t revision) { push_bookmark(revision, true); }
+  void end_initial(std::int64_t revision) { receive({nullptr, nullptr, revision}); }
 
   void fail(const Error& error) {
     if (failed_) return;
@@ -88,39 +90,104 @@ class StoreWatcher : public Watcher {
 
   bool in_scope(const store::Entry& entry) const { return entry.key().starts_with(prefix()); }
 
+  // What the store says, in the order in which it says it. Without entries: the end of what was
+  // there at first.
+  struct Change {
+    store::EntryPtr entry, previous;  // no entry: removed
+    std::int64_t revision = 0;
+    std::unique_ptr<Exchange> exchange = nullptr;  // with the webhook that converts it
+    std::size_t open = 0;                          // questions without an answer
+  };
+
   void on_event(const store::Event& event) {
-    if (failed_) return;
     const bool removed = event.type == store::Event::Type::remove;
-    const bool now = !removed && selection_.matches(event.entry->value());
-    const bool before = event.previous && selection_.matches(event.previous->value());
-    if (now)
-      push(before ? WatchEvent::Type::modified : WatchEvent::Type::added, event.entry,
-           event.previous, event.revision.number);
-    else if (before)
-      push_deleted(removed ? event.previous : event.entry, event.previous, event.revision.number);
+    receive({removed ? nullptr : event.entry, event.previous, event.revision.number});
   }
 
-  void push(WatchEvent::Type type, const store::EntryPtr& entry, const store::EntryPtr& previous,
+  void receive(Change change) {
+    if (failed_) return;
+    changes_.push_back(std::move(change));
+    // Asked for here, answered below.
+    if (changes_.size() == 1) work_off();
+  }
+
+  void work_off() {
+    while (!changes_.empty() && !failed_) {
+      Change& change = changes_.front();
+      if (change.open > 0) return;
+      if (!change.entry && !change.previous) {
+        push_bookmark(change.revision, true);
+      } else if (!show(change)) {
+        return;
+      }
+      changes_.pop_front();
+    }
+  }
+
+  // False if a webhook has to convert the object first.
+  bool show(Change& change) {
+    Written now{change.entry}, before{change.previous};
+    if (storage_->custom) {
+      if (converts_ && !change.exchange)
+        change.exchange = std::make_unique<Exchange>(state_.environment.rng->next(), state_.now());
+      for (Written* one : {&now, &before}) {
+        if (!one->entry) continue;
+        state_.exchange = change.exchange.get();
+        auto view = crds::view(state_, one->entry, *resource_);
+        state_.exchange = nullptr;
+        if (view.ok())
+          one->object = std::move(*view);
+        else if (!change.exchange || !change.exchange->has_wanted())
+          return fail(view.error()), false;
+      }
+      if (change.exchange && change.exchange->has_wanted()) return ask(change), false;
+    }
+    const bool is = now.entry && selection_.matches(now.value());
+    const bool was = before.entry && selection_.matches(before.value());
+    if (is)
+      push(was ? WatchEvent::Type::modified : WatchEvent::Type::added, now, before,
+           change.revision);
+    else if (was)
+      push_deleted(before, change.revision);
+    return true;
+  }
+
+  void ask(Change& change) {
+    std::vector<Exchange::Wanted> wanted = change.exchange->take_wanted();
+    change.open = wanted.size();
+    for (Exchange::Wanted& one : wanted) {
+      WebhookCall call = std::move(one.call);
+      state_.environment.call_webhook(
+          std::move(call),
+          [this, &change, one, alive = std::weak_ptr<int>(alive_)](WebhookReply reply) {
+            if (alive.expired()) return;
+            change.exchange->settle(one, std::move(reply));
+            if (--change.open == 0) work_off();
+          });
+    }
+  }
+
+  void push(WatchEvent::Type type, const Written& now, const Written& before,
             std::int64_t revision) {
     WatchEvent event;
     event.type = type;
     event.revision = revision;
-    event.object = formed(entry->value(), entry);
-    if (previous) event.before = Object(previous, previous->bytes(), previous->value());
+    event.object = formed(now.value(), now.object.is_null() ? now.entry : nullptr);
+    if (before.entry)
+      event.before = Object(before.entry, before.entry->bytes(), before.entry->value());
     enqueue(std::move(event));
   }
 
   // The last state, but with the revision at which it went; what left the selection is shown as it
   // was when it still belonged.
-  void push_deleted(const store::EntryPtr& entry, const store::EntryPtr& previous,
-                    std::int64_t revision) {
-    Value object = previous ? previous->value() : entry->value();
+  void push_deleted(const Written& before, std::int64_t revision) {
+    Value object = before.value();
     object.edit("metadata").set("resourceVersion", std::to_string(revision));
     WatchEvent event;
     event.type = WatchEvent::Type::deleted;
     event.revision = revision;
     event.object = formed(object, nullptr);
-    event.before = Object(previous, previous->bytes(), previous->value());
+    event.before = Object(before.entry, before.entry->bytes(), before.entry->value());
     enqueue(std::move(event));
   }
 
@@ -171,7 +238,10 @@ class StoreWatcher : public Watcher {
   const Request request_;
   model::ResourcePointer resource_, storage_;
   Selection selection_;
+  const bool converts_;  // a webhook has to
   std::shared_ptr<const Columns> columns_;
+  std::deque<Change> changes_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   bool columns_sent_ = false, failed_ = false, bookmark_wanted_ = false;
   std::int64_t bookmarked_ = 0;
   std::deque<WatchEvent> queue_;

@@ -27,10 +27,17 @@ namespace keelson::runtime {
 using Execute =
     std::function<Result<cluster::Value>(const cluster::Write& write, std::string_view component)>;
 
+// The same, at once or later, for writes that webhooks have a say in.
+using ExecuteLater = std::function<void(const cluster::Write& write, std::string_view component,
+                                        std::function<void(Result<cluster::Value>)> done)>;
+
 class EmbeddedCluster : public Backend {
  public:
   EmbeddedCluster(host::Loop& loop, store::Store& store, Execute execute, std::uint64_t seed);
   ~EmbeddedCluster() override;
+
+  // From now on commits go this way, and may take time. Events still go the short way.
+  void commit_through(ExecuteLater execute) { execute_later_ = std::move(execute); }
 
   // The same cluster, writing as this component; ends before this object does.
   std::unique_ptr<cluster::Cluster> as(std::string component);
@@ -68,6 +75,7 @@ class EmbeddedCluster : public Backend {
   host::Loop& loop_;
   store::Store& store_;
   Execute execute_;
+  ExecuteLater execute_later_;
   Prng rng_;
   mutable Owners owners_;
   store::Revision delivered_;

@@ -6,12 +6,25 @@
 
 namespace keelson::runtime {
 
+namespace {
+
+cluster::Write named(cluster::Write write, std::string_view component) {
+  if (write.field_manager.empty()) write.field_manager = field_manager_of(component);
+  return write;
+}
+
+}  // namespace
+
 Execute execute_through(registry::Registry& registry) {
   return [&registry](const cluster::Write& write, std::string_view component) {
-    if (!write.field_manager.empty()) return registry.commit(write, identity_of(component));
-    cluster::Write named = write;
-    named.field_manager = field_manager_of(component);
-    return registry.commit(named, identity_of(component));
+    return registry.commit(named(write, component), identity_of(component));
+  };
+}
+
+ExecuteLater execute_later_through(registry::Registry& registry) {
+  return [&registry](const cluster::Write& write, std::string_view component,
+                     std::function<void(Result<cluster::Value>)> done) {
+    registry.commit(named(write, component), identity_of(component), std::move(done));
   };
 }
 

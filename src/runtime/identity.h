@@ -22,5 +22,6 @@ std::string field_manager_of(std::string_view component);
 // Writes through the registry, which must outlive the result. A write without a field manager gets
 // its component's.
 Execute execute_through(registry::Registry& registry);
+ExecuteLater execute_later_through(registry::Registry& registry);
 
 }  // namespace keelson::runtime

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -307,6 +308,8 @@ Result<std::unique_ptr<WebhookServer>> WebhookServer::start() {
   const auto failed = [](std::string what) {
     return Error{.reason = Reason::internal_error, .message = "webhook server: " + std::move(what)};
   };
+  // A client that goes away in the middle of an answer must not end us.
+  std::signal(SIGPIPE, SIG_IGN);
   auto state = std::make_unique<State>();
   X509* certificate = nullptr;
   EVP_PKEY* key = nullptr;

@@ -24,6 +24,8 @@ const std::vector<Plugin>& default_plugins() {
       {"CertificateSubjectRestriction", nullptr, certificate_subject},
       {"DefaultIngressClass", default_ingress_class},
       {"PodTopologyLabels", pod_topology_labels},
+      {"MutatingAdmissionWebhook", mutating_webhooks},
+      {"ValidatingAdmissionWebhook", nullptr, validating_webhooks},
       {"ResourceQuota", nullptr, resource_quota},
   };
   return plugins;
@@ -39,6 +41,10 @@ Error Admission::refuse(std::string_view why) const {
 }
 
 Result<void> Admission::mutate() {
+  for (const Plugin& plugin : default_plugins())
+    if (plugin.mutate) TRY_VOID(plugin.mutate(*this));
+  if (!rounds_.needed) return {};
+  rounds_.again = true;
   for (const Plugin& plugin : default_plugins())
     if (plugin.mutate) TRY_VOID(plugin.mutate(*this));
   return {};

@@ -3,6 +3,7 @@
 // only this interface.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,19 @@ class Admission {
   const std::string& namespace_name() const { return call_.request.namespace_; }
   Error refuse(std::string_view why) const;  // `pods "a" is forbidden: WHY`
 
+  // Which mutating webhooks have to be asked again, because the object changed after they saw it.
+  struct Rounds {
+    std::set<std::string> asked, wanted;  // of those that want to be
+    bool needed = false;                  // a second round
+    bool again = false;                   // this is it
+    Value last;                           // as the webhooks left it
+    void require_all() {
+      wanted.insert(asked.begin(), asked.end());
+      asked.clear();
+    }
+  };
+  Rounds& rounds() { return rounds_; }
+
  private:
   Registry::State& state_;
   Call& call_;
@@ -51,6 +65,7 @@ class Admission {
   Value& object_;
   const Value& old_;
   std::string resource_ = call_.storage->name();
+  Rounds rounds_;
 };
 
 using Step = Result<void> (*)(Admission&);
@@ -84,6 +99,8 @@ Result<void> certificate_signing(Admission&);
 Result<void> certificate_subject(Admission&);
 Result<void> default_ingress_class(Admission&);
 Result<void> pod_topology_labels(Admission&);
+Result<void> mutating_webhooks(Admission&);
+Result<void> validating_webhooks(Admission&);
 Result<void> resource_quota(Admission&);
 }  // namespace admission
 

@@ -1,0 +1,315 @@
+#include "registry/webhooks/review.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "model/meta.h"
+#include "model/selector.h"
+#include "registry/crds/versions.h"
+#include "registry/subresources.h"
+#include "registry/webhooks/call.h"
+
+namespace keelson::registry::webhooks {
+
+namespace {
+
+constexpr std::string_view kReviewKind = "AdmissionReview";
+
+std::string_view operation_of(const Admission& admission) {
+  switch (admission.operation()) {
+    case Admission::Operation::create: return "CREATE";
+    case Admission::Operation::update: return "UPDATE";
+    case Admission::Operation::remove: return "DELETE";
+    case Admission::Operation::connect: return "CONNECT";
+  }
+  return "";
+}
+
+bool lists(const Value& list, std::string_view wanted) {
+  const auto& all = list.elements();
+  return std::any_of(all.begin(), all.end(), [&](const Value& one) {
+    return one.as_string() == "*" || one.as_string() == wanted;
+  });
+}
+
+bool is_namespace(const model::Resource& resource) {
+  return resource.group.empty() && resource.plural == "namespaces";
+}
+
+// attributes.GetNamespace(): of a namespace it is its own name.
+std::string namespace_of(Admission& admission) {
+  if (is_namespace(*admission.call().resource)) return admission.name();
+  return admission.call().storage->namespaced ? admission.namespace_name() : "";
+}
+
+bool rule_matches(Admission& admission, const Value& rule, const model::Resource& resource) {
+  const std::string_view scope = rule["scope"].as_string();
+  const bool cluster = is_namespace(resource) || namespace_of(admission).empty();
+  if (scope == "Namespaced" && cluster) return false;
+  if (scope == "Cluster" && !cluster) return false;
+  if (!lists(rule["operations"], operation_of(admission)) ||
+      !lists(rule["apiGroups"], resource.group) || !lists(rule["apiVersions"], resource.version))
+    return false;
+  const auto& names = rule["resources"].elements();
+  return std::any_of(names.begin(), names.end(), [&](const Value& one) {
+    const std::string_view text = one.as_string();
+    const std::size_t slash = text.find('/');
+    const std::string_view name = text.substr(0, slash);
+    const std::string_view sub =
+        slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
+    return (name == "*" || name == resource.plural) &&
+           (sub == "*" || sub == admission.subresource());
+  });
+}
+
+// Whether a selector that selects something matches any of these labels.
+bool selects(const Value& selector, const std::vector<Value>& labels) {
+  if (selector["matchLabels"].empty() && selector["matchExpressions"].empty()) return true;
+  const auto parsed = model::LabelSelector::of(selector);
+  if (!parsed.ok()) return false;
+  return std::any_of(labels.begin(), labels.end(),
+                     [&](const Value& one) { return parsed->matches(one); });
+}
+
+Result<bool> namespace_selected(Admission& admission, const Value& selector) {
+  if (selector["matchLabels"].empty() && selector["matchExpressions"].empty()) return true;
+  const std::string name = namespace_of(admission);
+  // Nothing of the whole cluster but namespaces themselves is exempted by labels.
+  if (name.empty()) return true;
+  const bool own = is_namespace(*admission.call().resource) && admission.subresource().empty();
+  if (own && !admission.removing())
+    return selects(selector, {model::labels_of(admission.object())});
+  const Value found = admission.state().object("namespaces", "", name);
+  if (found.is_null()) return not_found({"", "namespaces"}, name);
+  return selects(selector, {model::labels_of(found)});
+}
+
+Value group_version(const model::Resource& resource, const char* what, std::string_view name) {
+  return Value::object({{"group", resource.group}, {"version", resource.version}, {what, name}});
+}
+
+// The kind of what is sent: of a subresource with a body of its own, that.
+Value kind_of(Admission& admission, const model::Resource& resource) {
+  const model::Subresource* sub = admission.call().subresource;
+  if (sub != nullptr && !sub->kind.empty() && sub->kind != resource.kind)
+    return Value::object({{"group", sub->group}, {"version", sub->version}, {"kind", sub->kind}});
+  return group_version(resource, "kind", resource.kind);
+}
+
+Value user_of(const Identity& identity) {
+  Value user = Value::object({{"username", identity.user}});
+  if (!identity.uid.empty()) user.set("uid", identity.uid);
+  Value groups = Value::array();
+  for (const std::string& one : identity.groups) groups.push_back(one);
+  if (!groups.empty()) user.set("groups", std::move(groups));
+  for (const auto& [key, values] : identity.extra) {
+    Value list = Value::array();
+    for (const std::string& one : values) list.push_back(one);
+    user.edit("extra").set(key, std::move(list));
+  }
+  return user;
+}
+
+Value options_of(const Admission& admission, const Request& request) {
+  if (admission.operation() == Admission::Operation::connect) return Value();
+  const char* kind = admission.removing()   ? "DeleteOptions"
+                     : admission.creating() ? "CreateOptions"
+                                            : "UpdateOptions";
+  Value out = Value::object({{"kind", kind}, {"apiVersion", "meta.k8s.io/v1"}});
+  const Options& options = request.options;
+  for (const std::string& one : options.dry_run) out.edit("dryRun").push_back(one);
+  if (!admission.removing()) {
+    if (!options.field_manager.empty()) out.set("fieldManager", options.field_manager);
+    if (!options.field_validation.empty()) out.set("fieldValidation", options.field_validation);
+    return out;
+  }
+  if (options.grace_seconds) out.set("gracePeriodSeconds", *options.grace_seconds);
+  if (!options.propagation.empty()) out.set("propagationPolicy", options.propagation);
+  if (options.orphan_dependents) out.set("orphanDependents", *options.orphan_dependents);
+  Value preconditions = Value::object();
+  if (!options.precondition_uid.empty()) preconditions.set("uid", options.precondition_uid);
+  if (!options.precondition_revision.empty())
+    preconditions.set("resourceVersion", options.precondition_revision);
+  if (!preconditions.empty()) out.set("preconditions", std::move(preconditions));
+  return out;
+}
+
+// An AdmissionRequest without its uid.
+Result<Value> request_of(Admission& admission, const model::Resource& version) {
+  Call& call = admission.call();
+  const model::Resource& asked = *call.resource;
+  Value out = Value::object({{"kind", kind_of(admission, version)},
+                             {"resource", group_version(version, "resource", version.plural)},
+                             {"requestKind", kind_of(admission, asked)},
+                             {"requestResource", group_version(asked, "resource", asked.plural)},
+                             {"operation", operation_of(admission)},
+                             {"userInfo", user_of(admission.identity())},
+                             {"dryRun", call.request.dry()},
+                             {"options", options_of(admission, call.request)}});
+  if (!admission.subresource().empty()) {
+    out.set("subResource", admission.subresource());
+    out.set("requestSubResource", admission.subresource());
+  }
+  if (call.request.verb != Verb::remove_collection)
+    if (const std::string name = admission.name(); !name.empty()) out.set("name", name);
+  if (const std::string ns = namespace_of(admission); !ns.empty()) out.set("namespace", ns);
+  TRY(Value object, object_in(admission, version, admission.object()));
+  TRY(Value old, object_in(admission, version, admission.old()));
+  out.set("object", std::move(object));
+  out.set("oldObject", std::move(old));
+  return out;
+}
+
+// The review version that the hook understands.
+std::string review_version(const Hook& hook) {
+  for (const Value& one : hook.spec["admissionReviewVersions"].elements())
+    if (one.as_string() == "v1" || one.as_string() == "v1beta1")
+      return "admission.k8s.io/" + one.str();
+  return "";
+}
+
+// What makes an answer invalid; empty: nothing.
+std::string fault_of(const Value& review, const std::string& uid, bool mutating, bool strict) {
+  const Value& response = review["response"];
+  if (response.is_null()) return "webhook response was absent";
+  if (!strict) return "";
+  if (response["uid"].as_string() != uid)
+    return "expected response.uid=" + quote(uid) + ", got " + quote(response["uid"].as_string());
+  const bool patch = !response["patch"].as_string().empty();
+  const Value* type = response.find("patchType");
+  if (!mutating) {
+    if (patch) return "validating webhook may not return response.patch";
+    if (type != nullptr && !type->is_null())
+      return "validating webhook may not return response.patchType";
+    return "";
+  }
+  if (patch && type == nullptr) return "webhook returned response.patch but not response.patchType";
+  if (!patch && type != nullptr)
+    return "webhook returned response.patchType but not response.patch";
+  if (type != nullptr && type->as_string().empty())
+    return "webhook returned invalid response.patchType of \"\"";
+  return "";
+}
+
+}  // namespace
+
+std::vector<Hook> hooks_of(Registry::State& state, std::string_view configurations) {
+  std::vector<Hook> out;
+  for (const store::EntryPtr& entry : state.entries(configurations)) {
+    const Value configuration = entry->value();
+    for (const Value& one : configuration["webhooks"].elements())
+      out.push_back({std::string(model::name_of(configuration)), one});
+  }
+  return out;
+}
+
+bool is_exempt(const Admission& admission) {
+  constexpr std::string_view group = ".admissionregistration.k8s.io";
+  return admission.resource().ends_with(group);
+}
+
+Result<std::optional<model::ResourcePointer>> interest_of(Admission& admission, const Hook& hook) {
+  using Interest = std::optional<model::ResourcePointer>;
+  const auto in_namespace = namespace_selected(admission, hook.spec["namespaceSelector"]);
+  if (in_namespace.ok() && !*in_namespace) return Interest();
+  if (!selects(hook.spec["objectSelector"],
+               {model::labels_of(admission.object()), model::labels_of(admission.old())}))
+    return Interest();
+  const model::ResourcePointer& asked = admission.call().resource;
+  Interest found;
+  for (const Value& rule : hook.spec["rules"].elements())
+    if (rule_matches(admission, rule, *asked)) found = asked;
+  if (!found && hook.spec["matchPolicy"].as_string() == "Equivalent")
+    for (const Value& rule : hook.spec["rules"].elements())
+      for (const model::ResourcePointer& other :
+           admission.state().types.versions(admission.call().storage->name()))
+        if (!found && rule_matches(admission, rule, *other)) found = other;
+  if (found && !in_namespace.ok()) return in_namespace.error();
+  return found;
+}
+
+Result<Value> object_in(Admission& admission, const model::Resource& version, const Value& object) {
+  if (object.is_null()) return object;
+  Call& call = admission.call();
+  if (call.request.subresource == "scale") return scale_view(call, object);
+  if (call.storage->custom) return crds::convert(admission.state(), *call.storage, version, object);
+  return admission.state().converted(*call.storage, version, object);
+}
+
+Opinion opinion_of(Admission& admission, const Hook& hook, const model::Resource& version,
+                   bool mutating) {
+  Opinion out;
+  const auto fail = [&](std::string why) {
+    out.kind = Opinion::Kind::failed;
+    out.why = std::move(why);
+    return out;
+  };
+  const std::string_view effects = hook.spec["sideEffects"].as_string();
+  if (admission.call().request.dry() && effects != "None" && effects != "NoneOnDryRun") {
+    out.kind = Opinion::Kind::refused;
+    return out;
+  }
+  const std::string api = review_version(hook);
+  if (api.empty())
+    return fail(
+        "could not create admission objects: webhook does not accept known AdmissionReview "
+        "versions (v1, v1beta1)");
+  const auto request = request_of(admission, version);
+  if (!request.ok()) return admission.state().is_waiting() ? out : fail(request.error().message);
+  Registry::State& state = admission.state();
+  const std::string question =
+      hook.id() + '\n' + codec::to_json(hook.spec["clientConfig"]) + codec::to_json(*request);
+  if (state.exchange == nullptr) return fail("failed to call webhook: not possible from here");
+  const Exchange::Answer* answer = state.exchange->ask(question, [&](const std::string& uid) {
+    Value asked = *request;
+    asked.set("uid", uid);
+    const Value review =
+        Value::object({{"kind", kReviewKind}, {"apiVersion", api}, {"request", std::move(asked)}});
+    return call_of(state, hook.spec["clientConfig"],
+                   Duration::seconds(hook.spec["timeoutSeconds"].as_int(10)),
+                   codec::to_json(review));
+  });
+  if (answer == nullptr) return out;
+  const auto review = review_of(answer->reply, kReviewKind, api);
+  if (!review.ok()) return fail("failed to call webhook: " + review.error().message);
+  const std::string fault = fault_of(*review, answer->uid, mutating, api == "admission.k8s.io/v1");
+  if (!fault.empty()) return fail("received invalid webhook response: " + fault);
+  out.kind = Opinion::Kind::answered;
+  out.response = (*review)["response"];
+  return out;
+}
+
+Error failure(const Hook& hook, const std::string& why) {
+  return internal_error("failed calling webhook " + quote(hook.name()) + ": " + why);
+}
+
+Error no_dry_run(const Hook& hook) {
+  return bad_request("admission webhook " + quote(hook.name()) + " does not support dry run");
+}
+
+Error rejection(const Hook& hook, const Value& response) {
+  const Value& status = response["status"];
+  const std::string by = "admission webhook " + quote(hook.name()) + " denied the request";
+  Error error{Reason::unknown, ""};
+  error.reason = reason_named(status["reason"].as_string());
+  error.code = static_cast<int>(std::max<std::int64_t>(400, status["code"].as_int()));
+  if (!status["message"].as_string().empty())
+    error.message = by + ": " + status["message"].str();
+  else if (!status["reason"].as_string().empty())
+    error.message = by + ": " + status["reason"].str();
+  else
+    error.message = by + " without explanation";
+  const Value& details = status["details"];
+  error.details = !details.is_null();
+  error.name = details["name"].str();
+  error.group = details["group"].str();
+  error.kind = details["kind"].str();
+  error.uid = details["uid"].str();
+  error.retry_after_seconds = details["retryAfterSeconds"].as_int();
+  for (const Value& cause : details["causes"].elements())
+    error.causes.push_back({cause["reason"].str(), cause["field"].str(), cause["message"].str()});
+  return error;
+}
+
+}  // namespace keelson::registry::webhooks
