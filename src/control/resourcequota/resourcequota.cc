@@ -31,8 +31,8 @@ bool resized(const Value& before, const Value& after) {
   return false;
 }
 
-// Whether a change may free something. Whether a pod has ended is asked at one moment for both, so
-// that time alone frees nothing here: that is left to the resync, as in the original.
+// Whether a change may free something. Time alone frees nothing here (a pod that should be gone by
+// now): that is left to the resync, as in the original.
 bool frees(const std::string& resource, const Value& before, const Value& after) {
   if (after.is_null()) return true;
   if (before.is_null()) return false;
@@ -40,7 +40,9 @@ bool frees(const std::string& resource, const Value& before, const Value& after)
     return resized(before, after) ||
            before["spec"].has("activeDeadlineSeconds") !=
                after["spec"].has("activeDeadlineSeconds") ||
-           (!model::pod_is_finished(before) && model::pod_is_finished(after));
+           (!model::pod_is_finished(before) && model::pod_is_finished(after)) ||
+           before["metadata"]["deletionGracePeriodSeconds"] !=
+               after["metadata"]["deletionGracePeriodSeconds"];
   if (resource == "services") {
     const auto counted = [](const Value& service) {
       const std::string_view type = service["spec"]["type"].as_string();
