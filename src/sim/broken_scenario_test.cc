@@ -23,6 +23,20 @@ TEST(BrokenScenario, AmountsAndRatesAreNumbers) {
   EXPECT_NE(problem_of("  nodes 1\n  load svc/web rps=many").find("is no rate"), std::string::npos);
 }
 
+TEST(BrokenScenario, NothingHoldsOfWhatIsNotThere) {
+  const auto scenario = parse_scenario(
+      "x",
+      "scenario a\ngiven\n  nodes 1\nthen\n  at 1s  deploy/typo .spec.replicas <= 20\n"
+      "  at 1s  deploy/typo .spec.replicas == 0\n  at 1s  deploy/typo absent\n");
+  ASSERT_TRUE(scenario.ok()) << scenario.error().message;
+  const auto report = run_scenario(*scenario, {});
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->verdicts.size(), 3u);
+  EXPECT_FALSE(report->verdicts[0].holds);
+  EXPECT_FALSE(report->verdicts[1].holds);
+  EXPECT_TRUE(report->verdicts[2].holds);
+}
+
 TEST(BrokenScenario, BytesThatAreNoTextAreNotShownAsTheyAre) {
   const auto scenario = parse_scenario("x", "scenario a\n\x1b[2J\x01" + std::string(5000, 'y'));
   ASSERT_FALSE(scenario.ok());

@@ -233,6 +233,8 @@ Result<CheckOutcome> evaluate(const std::vector<std::string>& words, const clust
   }
   if (words.size() != 4 || !words[1].starts_with('.') || !is_operator(words[2]))
     return bad("expected: OBJECT .PATH OPERATOR VALUE");
+  // Only an absent field counts as 0: a misspelt name must not hold for ever.
+  if (object.is_null()) return CheckOutcome{false, "there is no " + words[0]};
   const Value& value = follow(object, words[1]);
   return CheckOutcome{compare(value, words[2], words[3]),
                       object.is_null() ? "no such object" : text_of(value)};

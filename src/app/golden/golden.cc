@@ -139,23 +139,28 @@ class Tally {
   }
 
   // Categories in which fewer are equal than the file of floors says ("CATEGORY LEAST" lines, #
-  // for comments).
+  // for comments), and those with failures that it does not name.
   std::vector<std::string> below(const std::string& floors_path) const {
     std::vector<std::string> low;
     std::ifstream file(floors_path);
     if (!file) return {floors_path + " cannot be read"};
+    std::set<std::string> named;
     std::string line;
     while (std::getline(file, line)) {
       std::istringstream words(line.substr(0, line.find('#')));
       std::string category;
       int least = 0;
       if (!(words >> category >> least)) continue;
+      named.insert(category);
       const auto found = counts_.find(category);
       const int passed = found == counts_.end() ? 0 : found->second.passed;
       if (passed < least)
         low.push_back(category + ": " + std::to_string(passed) + " equal, the floor is " +
                       std::to_string(least));
     }
+    for (const auto& [category, count] : counts_)
+      if (count.failed > 0 && !named.contains(category))
+        low.push_back(category + ": " + std::to_string(count.failed) + " failed, and no floor");
     return low;
   }
 
