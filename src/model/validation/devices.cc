@@ -3,6 +3,7 @@
 #include <map>
 
 #include "codec/json.h"
+#include "model/cel/device_expressions.h"
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
@@ -84,10 +85,15 @@ void check_fully_qualified_name(const Path& path, const Value& name, FieldErrors
 void check_device_selectors(const Path& path, const Value& selectors, FieldErrors& errors) {
   check_items(path, selectors, 32, errors, [&](const Path& at, const Value& selector) {
     const Path cel = at.child("cel");
-    if (selector["cel"].is_null())
-      errors.required(cel);
-    else if (selector["cel"]["expression"].as_string().size() > kParametersMax)
-      errors.too_long(cel.child("expression"), kParametersMax);
+    const std::string_view text = selector["cel"]["expression"].as_string();
+    const Path expression = cel.child("expression");
+    if (selector["cel"].is_null()) return errors.required(cel);
+    if (text.size() > kParametersMax) return errors.too_long(expression, kParametersMax);
+    const DeviceExpressionProblem problem = device_expression_problem(text);
+    if (problem.too_costly)
+      errors.forbidden(expression, problem.message);
+    else if (!problem.message.empty())
+      errors.invalid(expression, text, problem.message);
   });
 }
 
