@@ -48,6 +48,40 @@ std::vector<std::string> listed(std::string_view text) {
   return out;
 }
 
+// The options of one issuer as an entry of an AuthenticationConfiguration, with the defaults of
+// kube-apiserver's flags.
+Result<std::shared_ptr<api::OidcIssuer>> issuer_of(host::Files& files, const ApiFiles& names) {
+  using codec::Value;
+  if (names.oidc_client.empty())
+    return Error{Reason::bad_request, "--oidc-issuer-url needs --oidc-client-id"};
+  Value issuer =
+      Value::object({{"url", names.oidc_issuer}, {"audiences", Value::array({names.oidc_client})}});
+  if (!names.oidc_ca.empty()) {
+    TRY(const std::string ca, read_text(files, names.oidc_ca));
+    issuer.set("certificateAuthority", ca);
+  }
+  std::string prefix = names.oidc_username_prefix;
+  if (prefix.empty() && names.oidc_username_claim != "email") prefix = names.oidc_issuer + "#";
+  if (prefix == "-") prefix.clear();
+  Value mappings = Value::object(
+      {{"username", Value::object({{"claim", names.oidc_username_claim}, {"prefix", prefix}})}});
+  if (!names.oidc_groups_claim.empty())
+    mappings.set("groups", Value::object({{"claim", names.oidc_groups_claim},
+                                          {"prefix", names.oidc_groups_prefix}}));
+  Value rules = Value::array();
+  for (const std::string& one : names.oidc_required_claims) {
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos)
+      return Error{Reason::bad_request, "--oidc-required-claim " + one + ": write NAME=VALUE"};
+    rules.push_back(Value::object(
+        {{"claim", one.substr(0, equals)}, {"requiredValue", one.substr(equals + 1)}}));
+  }
+  return api::OidcIssuer::make(
+      Value::object(
+          {{"issuer", issuer}, {"claimMappings", mappings}, {"claimValidationRules", rules}}),
+      "--oidc");
+}
+
 }  // namespace
 
 Result<std::string> read_text(host::Files& files, const std::string& path) {
@@ -76,6 +110,23 @@ Result<FileParts> read_api_files(host::Files& files, const ApiFiles& names,
     proxy.uid_headers = listed(to_lower(names.proxy_uid_headers));
     proxy.group_headers = listed(to_lower(names.proxy_group_headers));
     proxy.extra_prefixes = listed(to_lower(names.proxy_extra_prefixes));
+  }
+  if (!names.oidc_issuer.empty()) {
+    if (!names.authentication.empty())
+      return Error{Reason::bad_request,
+                   "--authentication-config and --oidc-* cannot be given together"};
+    TRY(std::shared_ptr<api::OidcIssuer> issuer, issuer_of(files, names));
+    parts.issuers.push_back(issuer);
+    parts.authentication.token_readers.push_back(std::move(issuer));
+  }
+  if (!names.authentication.empty()) {
+    TRY(const std::string text, read_text(files, names.authentication));
+    auto config = api::parse_authentication(text);
+    if (!config.ok()) return in_file(names.authentication, config.error());
+    parts.issuers = config->issuers;
+    for (const auto& issuer : parts.issuers) parts.authentication.token_readers.push_back(issuer);
+    parts.authentication.anonymous = config->anonymous;
+    parts.authentication.anonymous_paths = config->anonymous_paths;
   }
   return parts;
 }

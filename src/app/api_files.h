@@ -6,6 +6,7 @@
 
 #include "api/audit.h"
 #include "api/authentication.h"
+#include "api/oidc.h"
 #include "app/engine.h"
 #include "host/files.h"
 #include "store/store.h"
@@ -17,6 +18,7 @@ struct FileParts {
   std::shared_ptr<const store::Sealer> sealer;  // null: nothing is encrypted
   api::AuthenticationOptions authentication;
   std::string proxy_ca_pem;
+  std::vector<std::shared_ptr<api::OidcIssuer>> issuers;  // whose keys are to be followed
 };
 
 // Error: names the file and what is wrong in it.

@@ -175,6 +175,19 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   command->add_option("--encryption-provider-config", serve.files.encryption,
                       "EncryptionConfiguration: what the disk holds only encrypted");
+  command->add_option("--authentication-config", serve.files.authentication,
+                      "AuthenticationConfiguration: OIDC issuers, anonymous requests");
+  command->add_option("--oidc-issuer-url", serve.files.oidc_issuer, "One OIDC issuer");
+  command->add_option("--oidc-client-id", serve.files.oidc_client, "Audience of its tokens");
+  command->add_option("--oidc-ca-file", serve.files.oidc_ca, "Authority of its certificate");
+  command->add_option("--oidc-username-claim", serve.files.oidc_username_claim)
+      ->capture_default_str();
+  command->add_option("--oidc-username-prefix", serve.files.oidc_username_prefix,
+                      "\"-\": none; the issuer and # if not given, but for email");
+  command->add_option("--oidc-groups-claim", serve.files.oidc_groups_claim);
+  command->add_option("--oidc-groups-prefix", serve.files.oidc_groups_prefix);
+  command->add_option("--oidc-required-claim", serve.files.oidc_required_claims,
+                      "NAME=VALUE that tokens must carry");
   command->add_option("--requestheader-client-ca-file", serve.files.proxy_ca,
                       "Authority of front proxies, whose headers say who asks");
   command->add_option("--requestheader-allowed-names", serve.files.proxy_names,

@@ -15,6 +15,7 @@
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
 #include "app/node_tokens.h"
+#include "app/oidc_keys.h"
 #include "app/version.h"
 #include "base/text.h"
 #include "control/controllers.h"
@@ -73,6 +74,7 @@ struct Engine::Parts {
   api::Pki pki;
   std::shared_ptr<const api::AuditLog> audit;
   std::string proxy_ca_pem;
+  std::shared_ptr<void> oidc_keys;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<api::AccessControl> access;
   std::unique_ptr<api::WebhookClient> webhooks;
@@ -108,6 +110,7 @@ Result<void> Engine::Parts::open() {
   TRY(const FileParts given, read_api_files(*files, options.files, [this] { return loop.now(); }));
   audit = given.audit;
   proxy_ca_pem = given.proxy_ca_pem;
+  if (!given.issuers.empty()) oidc_keys = follow_oidc_keys(loop, given.issuers);
   store::Options store_options{.directory = options.directory + "/store"};
   store_options.sealer = given.sealer;
   TRY(store, store::Store::open(loop, *files, store_options));

@@ -27,6 +27,11 @@ struct ApiFiles {
   std::string proxy_group_headers = "X-Remote-Group";
   std::string proxy_extra_prefixes = "X-Remote-Extra-";
   std::string authentication;  // AuthenticationConfiguration
+  // One OIDC issuer without such a file.
+  std::string oidc_issuer, oidc_client, oidc_ca;
+  std::string oidc_username_claim = "sub", oidc_username_prefix;
+  std::string oidc_groups_claim, oidc_groups_prefix;
+  std::vector<std::string> oidc_required_claims;  // "name=value"
 };
 
 struct EngineOptions {
