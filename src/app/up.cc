@@ -151,6 +151,12 @@ void tell_losses(Client& client) {
       std::fprintf(stderr, "not available on this machine: %s\n", loss.str().c_str());
 }
 
+// An engine that was told to stop closes its connections before it is gone.
+bool ends_soon(const Instance& instance) {
+  for (int i = 0; i < 120 && running_pid(instance); ++i) poll(nullptr, 0, 50);
+  return !running_pid(instance);
+}
+
 }  // namespace
 
 int command_up(const UpOptions& options) {
@@ -181,6 +187,8 @@ int command_up(const UpOptions& options) {
 
   auto status = options.wait ? wait_until_well(client, *instance, options, start)
                              : look_once(client, *instance);
+  if (!status.ok() && ends_soon(*instance))
+    return fail("engine " + instance->name + " was stopped before all was ready");
   if (!status.ok()) return fail(status.error().message);
   std::printf("\n");
   print_status(*status);

@@ -53,6 +53,17 @@ class Up(unittest.TestCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn('there is no IngressClass nobodys', refused.stdout)
 
+    def test_down_ends_an_up_that_waits(self):
+        engine = e2e.Engine('waits')
+        manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB.replace('web:1', 'nosuch.invalid/web:1'))
+        waiting = subprocess.Popen([e2e.BINARY, 'up', str(manifest), '--name', 'waits', '--timeout', '60s'], env=engine.env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for('pods', 30, lambda: 'web-' in engine.keelson('status', '--name', 'waits', check=False).stdout)
+        engine.keelson('down', '--name', 'waits')
+        told = waiting.communicate(timeout=20)[1]
+        self.assertEqual(waiting.returncode, 1)
+        self.assertIn('was stopped before all was ready', told)
+
     def test_kill_and_adopt(self):
         engine = e2e.Engine('kill')
         manifest = engine.manifest(e2e.PLATFORM + '---' + e2e.WEB)
