@@ -99,7 +99,7 @@ cluster::Plan CronJobController::reconcile(const cluster::Sync& sync) {
       delays_.failed(key, inputs.now);
     if (again) delays_.add_at(key, *again);
     if (const auto due = delays_.due(key)) script.wake_at(*due);
-    return {};
+    return end;  // to be told of; the manager's own retry finds nothing to do yet
   });
 }
 

@@ -169,7 +169,7 @@ cluster::Plan JobController::reconcile(const cluster::Sync& sync) {
     else
       delays_.failed(key, inputs.now);
     if (const auto due = delays_.due(key)) script.wake_at(*due);
-    return Result<void>();
+    return end;  // to be told of; the manager's own retry finds nothing to do yet
   });
 }
 
