@@ -141,5 +141,26 @@ TEST(Expectations, AreGivenUpInTheEnd) {
   EXPECT_TRUE(expectations.satisfied(owner, view, now + Duration::seconds(301)));
 }
 
+TEST(Claims, WhatIsOwnedHasTheFinalizerAndWhatIsReleasedHasNot) {
+  const Value owner = Value::object(
+      {{"apiVersion", "batch/v1"},
+       {"kind", "Job"},
+       {"metadata", Value::object({{"name", "j"}, {"namespace", "default"}, {"uid", "u-j"}})}});
+  Value pod =
+      Value::object({{"metadata", Value::object({{"name", "p"},
+                                                 {"namespace", "default"},
+                                                 {"uid", "u-p"},
+                                                 {"resourceVersion", "7"},
+                                                 {"finalizers", Value::array({"other"})}})}});
+  const cluster::Write adopt = adoption("pods", owner, pod, "mine");
+  EXPECT_EQ(adopt.revision, "7");
+  EXPECT_EQ(adopt.object["metadata"]["finalizers"], Value::array({"other", "mine"}));
+  pod.edit("metadata").set("finalizers", adopt.object["metadata"]["finalizers"]);
+  const cluster::Write let_go = release("pods", owner, pod, "mine");
+  EXPECT_EQ(let_go.object["metadata"]["finalizers"], Value::array({"other"}));
+  EXPECT_EQ(finalizer_removal("pods", pod, "mine").object["metadata"]["finalizers"],
+            Value::array({"other"}));
+}
+
 }  // namespace
 }  // namespace keelson::control
