@@ -8,6 +8,7 @@
 #include "codec/patch.h"
 #include "model/meta.h"
 #include "model/warnings.h"
+#include "registry/admin_access.h"
 #include "registry/admission/admission.h"
 #include "registry/crds/validate.h"
 #include "registry/escalation.h"
@@ -154,9 +155,9 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
   model::apply_defaults(*call.storage, stored);
   prepare_create(call.strategy, change);
-  const model::FieldErrors errors = call.storage->custom
-                                        ? crds::validate_create(call, stored)
-                                        : model::validate_create(*call.resource, stored);
+  model::FieldErrors errors = check_admin_access(*this, call, stored);
+  errors.add(call.storage->custom ? crds::validate_create(call, stored)
+                                  : model::validate_create(*call.resource, stored));
   if (!errors.empty()) return invalid_with(call, stored, errors);
   for (std::string& text : model::warnings_on_create(*call.storage, stored))
     call.warn(std::move(text));
