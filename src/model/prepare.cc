@@ -368,6 +368,7 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
     object.edit("metadata").set("name", object["metadata"]["uid"]);
   if (name == "pods") prepare_pod(object, now);
   if (name == "daemonsets.apps") prepare_daemon_set(object);
+  if (name == "endpointslices.discovery.k8s.io") drop_old_topology(object);
   if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
   if (name == "jobs.batch") prepare_job(object);
   if (name == "namespaces") prepare_namespace(object);

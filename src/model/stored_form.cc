@@ -61,6 +61,12 @@ void forget(const Type& type, Value& value, bool keeps_served) {
 
 }  // namespace
 
+void drop_old_topology(Value& slice) {
+  for (std::size_t i = 0; i < slice["endpoints"].size(); ++i)
+    if (slice["endpoints"][i].has("deprecatedTopology"))
+      slice.edit("endpoints").edit(i).erase("deprecatedTopology");
+}
+
 void take_stored_form(const Resource& resource, Value& object) {
   if (resource.custom) return;
   // A default that depends on what the strategy adds, so that only reading finds it.
@@ -70,11 +76,7 @@ void take_stored_form(const Resource& resource, Value& object) {
   // A default that was once given where it says nothing; readers do not see it.
   if (resource.name() == "services" && object["spec"]["type"].as_string() == "ExternalName")
     object.edit("spec").erase("internalTrafficPolicy");
-  // Dropped after the generation has been found.
-  if (resource.name() == "endpointslices.discovery.k8s.io")
-    for (std::size_t i = 0; i < object["endpoints"].size(); ++i)
-      if (object["endpoints"][i].has("deprecatedTopology"))
-        object.edit("endpoints").edit(i).erase("deprecatedTopology");
+  if (resource.name() == "endpointslices.discovery.k8s.io") drop_old_topology(object);
   // These two groups are stored as JSON, the others as protobuf.
   const bool as_json =
       resource.group == "apiextensions.k8s.io" || resource.group == "apiregistration.k8s.io";
