@@ -2,6 +2,8 @@
 // (pkg/controlplane/apiserver/aggregator.go); groups of custom resources follow, by name.
 #include "api/discovery.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -11,6 +13,17 @@
 
 namespace keelson::api {
 namespace {
+
+// As the original computes it: eight bytes of the SHA-256 of "GROUP/VERSION, Kind=KIND".
+std::string storage_version_hash(const std::string& group, const std::string& version,
+                                 const std::string& kind) {
+  const std::string text = group + "/" + version + ", Kind=" + kind;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  constexpr std::size_t bytes = 8;
+  return to_base64({reinterpret_cast<const char*>(digest.data()), bytes});
+}
 
 constexpr std::array<std::string_view, 21> kGroupOrder = {"",
                                                           "apiregistration.k8s.io",
@@ -91,6 +104,10 @@ Value plain_resource(const model::Resource& resource) {
   if (!resource.short_names.empty()) entry.set("shortNames", text_list(resource.short_names));
   if (!resource.categories.empty()) entry.set("categories", text_list(resource.categories));
   if (!resource.storage_hash.empty()) entry.set("storageVersionHash", resource.storage_hash);
+  if (resource.custom)
+    entry.set("storageVersionHash",
+              storage_version_hash(resource.group, resource.definition["storageVersion"].str(),
+                                   resource.kind));
   return entry;
 }
 

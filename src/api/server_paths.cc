@@ -200,6 +200,13 @@ void Server::State::serve_discovery(const ExchangePtr& exchange) {
     return exchange->answer(encode(api_group(*group), 200, exchange->format));
   }
   const DiscoveredVersion* version = find_version(*group, path[version_at]);
+  if (version == nullptr && path.size() == version_at + 1) {
+    // A group that only custom resources have answers as one that nobody has.
+    bool custom = true;
+    for (const DiscoveredVersion& one : group->versions)
+      for (const auto& resource : one.resources) custom = custom && resource->custom;
+    if (custom) return exchange->answer(plain_text(404, "404 page not found\n"));
+  }
   if (version == nullptr || path.size() > version_at + 1) return exchange->fail(not_found_path());
   if (method != "GET") return exchange->fail(method_not_allowed());
   if (!negotiated.ok()) return exchange->fail(negotiated.error());

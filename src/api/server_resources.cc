@@ -106,8 +106,39 @@ Error unsupported_patch(bool custom) {
 }
 
 // The verb of this method on this path, or why there is none.
+// Custom resources have a handler of their own in the original, which looks at the verb first and
+// is looser about the path.
+Result<Verb> custom_verb_of(const Exchange& exchange, const model::Resource& resource,
+                            const model::Subresource* subresource) {
+  const RequestInfo& info = exchange.info;
+  const std::string& method = exchange.request.method;
+  const bool named = info.parts.size() >= 2;
+  const auto unsupported = [&](std::string_view verb) {
+    Error error{
+        Reason::method_not_allowed,
+        std::string(verb) + " is not supported on resources of kind " + quote(resource.name())};
+    error.group = resource.group;
+    error.kind = resource.plural;
+    return error;
+  };
+  const bool looks = method == "GET" || method == "HEAD";
+  if (info.old_watch) return looks ? Result<Verb>(Verb::watch) : unsupported("watch");
+  if (looks && !named) return info.verb == "watch" ? Verb::watch : Verb::list;
+  if (looks) return Verb::get;
+  const bool whole = subresource == nullptr;
+  if (method == "POST") return whole ? Result<Verb>(Verb::create) : unsupported("create");
+  if (method == "DELETE") {
+    if (!whole) return unsupported("delete");
+    return named ? Verb::remove : Verb::remove_collection;
+  }
+  if (method != "PUT" && method != "PATCH") return unsupported("");
+  if (!named) return Error{Reason::bad_request, "name must be provided"};
+  return method == "PUT" ? Verb::update : Verb::patch;
+}
+
 Result<Verb> verb_of(const Exchange& exchange, const model::Resource& resource,
                      const model::Subresource* subresource) {
+  if (resource.custom) return custom_verb_of(exchange, resource, subresource);
   const RequestInfo& info = exchange.info;
   const std::string& method = exchange.request.method;
   const bool named = info.parts.size() >= 2;
@@ -208,7 +239,10 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
       if (document.ok()) {
         request.body = codec::JsonDocument{std::move(document->value), {}};
       } else {
-        request.body = document.error();
+        Error error = document.error();
+        error.message =
+            "error decoding YAML: error converting YAML to JSON: " + std::move(error.message);
+        request.body = std::move(error);
       }
     } else {
       request.body = codec::parse_json_document(exchange.request.body);
@@ -251,7 +285,11 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
         if (resource.plural == info.resource) return serve_computed(exchange, resource, group);
   const model::TypeTable& types = parts.registry.types();
   const model::ResourcePointer resource = types.find(info.group, info.version, info.resource);
-  if (!resource || !fits_scope(info, *resource)) {
+  // Custom resources within a namespace are listed and watched across all, and nothing else.
+  const bool looks = exchange->request.method == "GET" || exchange->request.method == "HEAD";
+  const bool misplaced =
+      resource && resource->custom && resource->namespaced && info.namespace_.empty() && !looks;
+  if (!resource || misplaced || !fits_scope(info, *resource)) {
     // Of a group that is unknown, or known only from custom resources, the router itself says so.
     bool known = info.prefix == "api";
     for (const DiscoveredGroup& group : current_documents().groups)
@@ -266,6 +304,8 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   if (!info.subresource.empty()) {
     subresource = resource->subresource(info.subresource);
     const bool proxy = info.subresource == "proxy";
+    if (subresource == nullptr && resource->custom)
+      return exchange->fail(registry::not_found({resource->group, resource->plural}, info.name));
     if (subresource == nullptr || (info.parts.size() > 3 && !proxy))
       return exchange->fail(not_found_path());
     if (is_connection(*resource, info.subresource) && (proxy || exchange->request.method != "HEAD"))

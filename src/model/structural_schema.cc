@@ -232,6 +232,8 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
     r.definition = version;
     r.definition.set("names", names);
     r.definition.set("conversion", spec["conversion"]);
+    for (const Value& one : spec["versions"].elements())
+      if (one["storage"].as_bool()) r.definition.set("storageVersion", one["name"]);
     r.schema_since = parse_int(revision_of(definition)).value_or(0);
     auto arena = std::make_shared<std::deque<Type>>();
     r.type = TypeMaker(*arena).make(r.schema, true);
@@ -246,6 +248,10 @@ Result<std::vector<Resource>> custom_resources(const Value& definition) {
 
 void prune_custom(const Value& schema, Value& object, std::vector<std::string>* dropped) {
   Pruner(dropped).prune(schema, object, "", true);
+}
+
+void prune_custom_part(const Value& schema, Value& value) {
+  Pruner(nullptr).prune(schema, value, "", schema[kEmbedded].as_bool());
 }
 
 void drop_nulls_custom(const Value& schema, Value& value) {

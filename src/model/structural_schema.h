@@ -19,6 +19,9 @@ Result<std::vector<Resource>> custom_resources(const codec::Value& definition);
 void prune_custom(const codec::Value& schema, codec::Value& object,
                   std::vector<std::string>* dropped);
 
+// The same of a value inside of an object.
+void prune_custom_part(const codec::Value& schema, codec::Value& value);
+
 // Drops members that are null where the schema is neither nullable nor has a default.
 void drop_nulls_custom(const codec::Value& schema, codec::Value& object);
 

@@ -53,9 +53,16 @@ Result<Call> Registry::State::open(const Request& request) {
 
 namespace {
 
-bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+void add_unprintable(const std::string& text, std::vector<Cause>& causes) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != 0x7f) continue;
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const std::string code = {'U', '+', '0', '0', digits[c >> 4], digits[c & 15]};
+    causes.push_back(
+        cause_invalid("fieldManager", Value(text),
+                      "invalid character " + code + " (at position " + std::to_string(i) + ")"));
+  }
 }
 
 std::string list_text(const std::vector<std::string>& list) {
@@ -93,9 +100,7 @@ Result<void> check_options(const Call& call, std::string_view kind) {
     if (options.field_manager.size() > kManagerLengthMax)
       causes.push_back(
           {"FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes"});
-    if (!is_printable(options.field_manager))
-      causes.push_back(cause_invalid("fieldManager", Value(options.field_manager),
-                                     "should only contain printable characters"));
+    add_unprintable(options.field_manager, causes);
   }
   if (options.dry_run.size() > 1 ||
       (options.dry_run.size() == 1 && options.dry_run.front() != "All"))

@@ -19,12 +19,22 @@ using codec::Member;
 using codec::Value;
 
 bool check_type(const Resource& resource, const Value& object, FieldErrors& errors) {
+  const std::size_t before = errors.size();
   if (object["kind"].as_string() != resource.kind)
     errors.invalid(Path("kind"), object["kind"].str(), "must be " + resource.kind);
   if (object["apiVersion"].as_string() != resource.api_version())
     errors.invalid(Path("apiVersion"), object["apiVersion"].str(),
                    "must be " + resource.api_version());
-  return errors.empty();
+  return errors.size() == before;
+}
+
+// What every update is checked for before the kind's own rules look at the same metadata again.
+FieldErrors check_any_update(const Resource& resource, const Value& object, const Value& old) {
+  FieldErrors errors;
+  const Path metadata("metadata");
+  check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
+  check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  return errors;
 }
 
 // --- the fields behind a Scale ---
@@ -178,7 +188,7 @@ FieldErrors check_custom_create(const Resource& resource, const Value& object) {
 }
 
 FieldErrors check_custom_update(const Resource& resource, const Value& object, const Value& old) {
-  FieldErrors errors;
+  FieldErrors errors = check_any_update(resource, object, old);
   if (!check_type(resource, object, errors)) return errors;
   const Path metadata("metadata");
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
@@ -191,7 +201,7 @@ FieldErrors check_custom_update(const Resource& resource, const Value& object, c
 
 FieldErrors check_custom_status_update(const Resource& resource, const Value& object,
                                        const Value& old) {
-  FieldErrors errors;
+  FieldErrors errors = check_any_update(resource, object, old);
   if (!check_type(resource, object, errors)) return errors;
   const Path metadata("metadata");
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);

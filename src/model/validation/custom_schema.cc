@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/custom/defaults_check.h"
 #include "model/custom/rules.h"
+#include "model/custom/schema_check.h"
 #include "model/go_print.h"
 #include "model/validation/common.h"
 
@@ -45,6 +47,11 @@ void check_junctors(const Path& path, const Value& schema, bool skip_any_of, boo
   each("oneOf", false);
   if (!schema["not"].is_null())
     check_nested(path.child("not"), schema["not"], false, false, errors);
+  const std::string_view pattern = schema["pattern"].as_string();
+  std::string why;
+  if (!pattern.empty() && !is_valid_pattern(pattern, &why))
+    errors.invalid(path.child("pattern"), pattern,
+                   "must be a valid regular expression, but isn't: " + why);
 }
 
 void check_nested(const Path& path, const Value& nested, bool skip_any_of, bool rules_allowed,
@@ -490,7 +497,10 @@ void check_custom_validation(const Path& path, const Value& validation, bool sta
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const FieldError& a, const FieldError& b) { return a.text() < b.text(); });
     for (FieldError& error : sorted) errors.add(std::move(error));
-    if (found.empty()) rules = {&rule_check, &rule_errors, {}};
+    if (found.empty()) {
+      rules = {&rule_check, &rule_errors, {}};
+      check_schema_defaults(at, schema, errors);
+    }
   }
   Place place;
   place.root = true;
