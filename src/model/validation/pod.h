@@ -64,10 +64,15 @@ void check_volume_part(std::string_view source, const Path& path, const Value& v
 void check_iscsi_name(const Path& path, std::string_view name, bool long_message,
                       FieldErrors& errors);
 void check_csi_driver_name(const Path& path, std::string_view name, FieldErrors& errors);
+// Of a persistent volume, or one that stands within an attachment.
+void check_volume_spec(const Path& path, const Value& spec, std::string_view name, bool inline_spec,
+                       FieldErrors& errors);
 void check_claim_spec(const Path& path, const Value& spec, FieldErrors& errors);
 
 // Nodes.
 void check_node_selector(const Path& path, const Value& selector, FieldErrors& errors);
+void check_affinity(const Path& path, const Value& affinity, FieldErrors& errors);
+void check_spread(const Path& path, const Value& constraints, FieldErrors& errors);
 void check_tolerations(const Path& path, const Value& tolerations, FieldErrors& errors);
 void check_resource_quantity(const Path& path, std::string_view name, const Value& quantity,
                              FieldErrors& errors);

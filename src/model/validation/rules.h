@@ -43,6 +43,8 @@ std::vector<KindRules> workload_rules();
 std::vector<KindRules> batch_rules();
 std::vector<KindRules> network_rules();
 std::vector<KindRules> storage_rules();
+std::vector<KindRules> storage_class_rules();
+std::vector<KindRules> device_slice_rules();
 std::vector<KindRules> policy_rules();
 std::vector<KindRules> flow_rules();
 std::vector<KindRules> device_rules();

@@ -1,7 +1,7 @@
 // Services and Endpoints.
 #include "codec/json.h"
-#include "model/validation/endpoints.h"
 #include "model/scheme.h"
+#include "model/validation/endpoints.h"
 #include "model/validation/rules.h"
 #include "model/validation/statuses.h"
 

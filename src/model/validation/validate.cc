@@ -15,8 +15,9 @@ const std::map<std::string, KindRules, std::less<>>& all_rules() {
     std::map<std::string, KindRules, std::less<>> map;
     for (const auto& list :
          {core_rules(), pod_rules(), workload_rules(), batch_rules(), network_rules(),
-          storage_rules(), policy_rules(), flow_rules(), device_rules(), admission_rules(),
-          custom_rules(), registration_rules(), certificate_rules()})
+          storage_rules(), storage_class_rules(), device_slice_rules(), policy_rules(),
+          flow_rules(), device_rules(), admission_rules(), custom_rules(), registration_rules(),
+          certificate_rules()})
       for (const KindRules& rules : list) map.emplace(std::string(rules.resource), rules);
     return map;
   }();
