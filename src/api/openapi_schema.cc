@@ -55,6 +55,71 @@ void add_merging(Value& schema, const codec::Use& use) {
   if (!strategy.empty()) schema.set("x-kubernetes-patch-strategy", strategy);
 }
 
+// What OpenAPI says of some fields that follows from nothing else: marks in the original's sources.
+struct Exception {
+  std::string_view type, field;
+  std::string_view zero;  // "": no default although the field is required
+};
+constexpr Exception kExceptions[] = {
+    {"autoscaling.v1.ScaleSpec", "replicas", "0"},
+    {"core.v1.ConfigMapEnvSource", "name", "\"\""},
+    {"core.v1.ConfigMapKeySelector", "name", "\"\""},
+    {"core.v1.ConfigMapProjection", "name", "\"\""},
+    {"core.v1.ConfigMapVolumeSource", "name", "\"\""},
+    {"core.v1.LocalObjectReference", "name", "\"\""},
+    {"core.v1.SecretEnvSource", "name", "\"\""},
+    {"core.v1.SecretKeySelector", "name", "\"\""},
+    {"core.v1.SecretProjection", "name", "\"\""},
+    {"core.v1.ReplicationControllerSpec", "minReadySeconds", "0"},
+    {"core.v1.ContainerRestartRule", "action", ""},
+    {"core.v1.ContainerRestartRuleOnExitCodes", "operator", ""},
+    {"core.v1.ImageVolumeStatus", "imageRef", ""},
+    {"core.v1.PodCertificateProjection", "keyType", ""},
+    {"core.v1.PodCertificateProjection", "signerName", ""},
+};
+
+// Types of which one member at most is set: the name of the field that tells which, and the
+// members.
+struct Union {
+  std::string_view type, discriminator;
+  std::initializer_list<std::pair<std::string_view, std::string_view>> fields;
+};
+const Union kUnions[] = {
+    {"core.v1.AppArmorProfile", "type", {{"localhostProfile", "LocalhostProfile"}}},
+    {"core.v1.SeccompProfile", "type", {{"localhostProfile", "LocalhostProfile"}}},
+    {"core.v1.PodSchedulingGroup", "", {{"podGroupName", "PodGroupName"}}},
+    {"flowcontrol.v1.LimitResponse", "type", {{"queuing", "Queuing"}}},
+    {"flowcontrol.v1.PriorityLevelConfigurationSpec",
+     "type",
+     {{"exempt", "Exempt"}, {"limited", "Limited"}}},
+    {"flowcontrol.v1.Subject",
+     "kind",
+     {{"group", "Group"}, {"serviceAccount", "ServiceAccount"}, {"user", "User"}}},
+};
+
+constexpr std::pair<std::string_view, std::string_view> kGranular[] = {
+    {"core.v1.PersistentVolumeClaimStatus", "allocatedResourceStatuses"},
+    {"core.v1.PersistentVolumeSpec", "claimRef"}};
+
+// "core.v1.Pod" of "io.k8s.api.core.v1.Pod".
+std::string_view short_name(std::string_view name) {
+  constexpr std::string_view kApi = "io.k8s.api.";
+  return name.starts_with(kApi) ? name.substr(kApi.size()) : name;
+}
+
+void add_exceptions(std::string_view type, std::string_view field, bool v3, Value& schema) {
+  if (v3)
+    for (const Exception& one : kExceptions) {
+      if (one.type != type || one.field != field) continue;
+      if (one.zero.empty())
+        schema.erase("default");
+      else
+        schema.set("default", one.zero == "0" ? Value(0) : Value(""));
+    }
+  for (const auto& [of, name] : kGranular)
+    if (of == type && name == field) schema.set("x-kubernetes-map-type", "granular");
+}
+
 }  // namespace
 
 Value SchemaWriter::reference_to(const std::string& name) const {
@@ -122,7 +187,7 @@ Value SchemaWriter::scalar(const codec::Type& type) {
     case Scalar::bytes: schema = typed("string", "byte"); break;
     default: schema = typed("string"); break;
   }
-  if (v3_ && !type.enumeration.empty()) {
+  if (!type.enumeration.empty()) {
     std::vector<std::string> values = type.enumeration;
     for (std::string& value : values)
       if (value == "\"\"") value.clear();
@@ -192,12 +257,26 @@ void SchemaWriter::define(const codec::Type& type) {
     if (type.has_kind && (field.name == "kind" || field.name == "apiVersion")) continue;
     Value schema = use(field, false, field.pointer, field.required || field.keep_empty);
     if (v3_ && !field.default_value.is_null()) schema.set("default", field.default_value);
+    add_exceptions(short_name(type.name), field.name, v3_, schema);
+    if (type.name == std::string(kMeta) + "ManagedFieldsEntry" && field.name == "fieldsV1") {
+      const std::string name = std::string(kMeta) + "FieldsV1";
+      add(name, typed("object"));
+      schema = wrap(name, false);
+    }
     properties.set(field.name, std::move(schema));
     if (field.required) required.push_back(field.name);
   }
   Value schema = typed("object");
   if (!properties.empty()) schema.set("properties", std::move(properties));
   if (!required.empty()) schema.set("required", std::move(required));
+  for (const Union& one : kUnions) {
+    if (one.type != short_name(type.name)) continue;
+    Value fields = Value::object();
+    for (const auto& [name, capital] : one.fields) fields.set(name, capital);
+    Value entry = Value::object({{"fields-to-discriminateBy", fields}});
+    if (!one.discriminator.empty()) entry.set("discriminator", one.discriminator);
+    schema.set("x-kubernetes-unions", Value::array({entry}));
+  }
   add(type.name, std::move(schema));
 }
 
