@@ -76,6 +76,10 @@ constexpr Exception kExceptions[] = {
     {"core.v1.ImageVolumeStatus", "imageRef", ""},
     {"core.v1.PodCertificateProjection", "keyType", ""},
     {"core.v1.PodCertificateProjection", "signerName", ""},
+    {"authentication.v1.TokenReviewSpec", "token", ""},
+    {"admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec", "policyName", ""},
+    {"networking.v1.ParentReference", "name", ""},
+    {"networking.v1.ParentReference", "resource", ""},
 };
 
 // Types of which one member at most is set: the name of the field that tells which, and the
