@@ -14,6 +14,7 @@
 #include "app/encryption_at_rest.h"
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
+#include "app/instance.h"
 #include "app/node_tokens.h"
 #include "app/oidc_keys.h"
 #include "app/version.h"
@@ -163,7 +164,7 @@ void Engine::Parts::make_nodes() {
       loop, *sockets, *processes, *kubelet, network->pods(),
       node::LiveNodesOptions{.directory = options.directory + "/node",
                              .name = options.name,
-                             .hidden_directory = options.directory,
+                             .hidden_directories = {options.directory, home_of_instances()},
                              .tokens = tokens_through(*registry)});
   metrics = std::make_unique<EngineMetrics>(loop, *cluster, nodes->host());
   for (const std::string& loss : report().losses) std::fprintf(stderr, "%s\n", loss.c_str());

@@ -21,13 +21,6 @@
 namespace keelson::app {
 namespace {
 
-std::string home_of_instances() {
-  if (const char* home = std::getenv("KEELSON_HOME"); home != nullptr && *home != '\0') return home;
-  if (geteuid() == 0) return "/var/lib/keelson";
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr ? home : "/tmp") + "/.local/share/keelson";
-}
-
 Error system_error(const std::string& what) {
   return {.reason = Reason::internal_error, .message = what + ": " + std::strerror(errno)};
 }
@@ -51,6 +44,14 @@ void pause_briefly() {
 }
 
 }  // namespace
+
+std::string home_of_instances() {
+  if (const char* home = std::getenv("KEELSON_HOME"); home != nullptr && *home != '\0')
+    return std::filesystem::absolute(home).lexically_normal().string();
+  if (geteuid() == 0) return "/var/lib/keelson";
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr ? home : "/tmp") + "/.local/share/keelson";
+}
 
 Result<Instance> find_instance(const std::string& name, const std::string& directory) {
   bool good = !name.empty() && name.size() <= 40 && name.front() != '-';
@@ -87,13 +88,61 @@ std::optional<int> running_pid(const Instance& instance) {
   return pid;
 }
 
-Result<InstanceLock> InstanceLock::acquire(const Instance& instance) {
+Result<void> write_secret_file(const std::string& path, const std::string& text) {
+  std::string fresh = path + ".XXXXXX";
+  const int fd = mkostemp(fresh.data(), O_CLOEXEC);  // mode 0600, and never somebody's link
+  if (fd < 0) return system_error(path);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t n = write(fd, rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (!rest.empty() || fsync(fd) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0) {
+    const Error error = system_error(path);
+    close(fd);
+    unlink(fresh.c_str());
+    return error;
+  }
+  close(fd);
+  const std::string parent = std::filesystem::absolute(path).parent_path().string();
+  if (const int directory = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      directory >= 0) {
+    fsync(directory);
+    close(directory);
+  }
+  return {};
+}
+
+Result<void> prepare_directory(const Instance& instance) {
+  const std::filesystem::path directory = instance.directory;
   std::error_code failure;
-  std::filesystem::create_directories(instance.directory, failure);
-  if (failure)
+  const auto is_failed = [&] {
     return Error{.reason = Reason::internal_error,
                  .message = instance.directory + ": " + failure.message()};
-  chmod(instance.directory.c_str(), 0700);
+  };
+  std::filesystem::create_directories(directory.parent_path(), failure);
+  if (failure) return is_failed();
+  if (mkdir(instance.directory.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return system_error(instance.directory);
+  bool empty = true;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
+    const std::string name = entry.path().filename().string();
+    for (const std::string_view ours : {"engine.lock", "engine.log", "store", "pki"})
+      if (name == ours) return {};
+    empty = empty && name == "lost+found";  // of a disk of its own
+  }
+  if (failure) return is_failed();
+  if (empty) return {};
+  return Error{.reason = Reason::conflict,
+               .message = instance.directory +
+                          " has files and none of an engine's: give an engine an empty directory, "
+                          "or one that does not exist yet"};
+}
+
+Result<InstanceLock> InstanceLock::acquire(const Instance& instance) {
+  TRY_VOID(prepare_directory(instance));
   const int fd = open(instance.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return system_error(instance.lock());
   // Who looks whether an engine runs holds the lock for an instant (running_pid).
@@ -122,11 +171,7 @@ InstanceLock::~InstanceLock() {
 
 Result<int> start_engine(const Instance& instance, const std::vector<std::string>& arguments,
                          Duration limit) {
-  std::error_code failure;
-  std::filesystem::create_directories(instance.directory, failure);
-  if (failure)
-    return Error{.reason = Reason::internal_error,
-                 .message = instance.directory + ": " + failure.message()};
+  TRY_VOID(prepare_directory(instance));
   int ready[2];
   if (pipe2(ready, 0) != 0) return system_error("pipe");
   fcntl(ready[0], F_SETFD, FD_CLOEXEC);

@@ -23,6 +23,9 @@ struct Instance {
   std::string context() const { return name == "default" ? "keelson" : "keelson-" + name; }
 };
 
+// Where instances live unless told otherwise.
+std::string home_of_instances();
+
 // directory: empty for the usual place (KEELSON_HOME, else /var/lib/keelson for root, else
 // ~/.local/share/keelson). Error: bad_request for a name that is none.
 Result<Instance> find_instance(const std::string& name, const std::string& directory = {});
@@ -31,6 +34,14 @@ std::vector<std::string> all_instances();
 
 // The process id of the running engine; nullopt if none runs.
 std::optional<int> running_pid(const Instance& instance);
+
+// A file with keys: whole or not at all (somebody may wait for it to appear), on disk once this
+// returns, and for its owner alone whatever the umask.
+Result<void> write_secret_file(const std::string& path, const std::string& text);
+
+// The instance's directory. A new one is its owner's alone; one that is there keeps its mode.
+// Error: conflict for a directory that has files and none of an engine's: it is somebody else's.
+Result<void> prepare_directory(const Instance& instance);
 
 // Held by a running engine. Error: conflict if another one runs there.
 class InstanceLock {

@@ -28,9 +28,10 @@ Result<bool> end_left_behind(const Instance& instance) {
   const bool haproxy = fs::exists(instance.directory + "/ingress/admin.sock", none);
   if (!containers && !haproxy && !network.found()) return false;
 
-  node::LeftBehind pods(
-      loop, *sockets, *processes, network.pods(),
-      {.directory = node, .name = instance.name, .hidden_directory = instance.directory});
+  node::LeftBehind pods(loop, *sockets, *processes, network.pods(),
+                        {.directory = node,
+                         .name = instance.name,
+                         .hidden_directories = {instance.directory, home_of_instances()}});
   Result<void> outcome;
   const auto then = [&](const Result<std::size_t>& ended) {
     if (!ended.ok()) outcome = ended.error();

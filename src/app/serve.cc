@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <cstdio>
-#include <fstream>
 
 #include "app/commands.h"
 #include "app/engine.h"
@@ -37,17 +36,6 @@ bool parse_listen(const std::string& text, EngineOptions& options) {
   return true;
 }
 
-// Whole or not at all: somebody may wait for this file to appear.
-bool write_file(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-    file << text;
-    if (!file) return false;
-  }
-  return std::rename(fresh.c_str(), path.c_str()) == 0;
-}
-
 }  // namespace
 
 int command_serve(const ServeOptions& options) {
@@ -78,7 +66,9 @@ int command_serve(const ServeOptions& options) {
   engine = std::move(*started);
   const std::string kubeconfig = engine->kubeconfig(instance->context());
   for (const std::string& path : {instance->kubeconfig(), options.kubeconfig})
-    if (!path.empty() && !write_file(path, kubeconfig)) return fail(path + ": cannot be written");
+    if (!path.empty())
+      if (const auto written = write_secret_file(path, kubeconfig); !written.ok())
+        return fail(written.error().message);
   announce_ready();
   std::fprintf(stderr, "engine %s serves Kubernetes at %s\n", instance->name.c_str(),
                engine->server().c_str());

@@ -25,7 +25,12 @@ namespace keelson::node {
 struct LinuxDriverOptions {
   std::string root;              // the node directory; short: sockets lie in it
   std::string name = "keelson";  // of the engine; parent cgroup
-  std::vector<std::string> hidden = {"/root", "/home", "/tmp"};  // not shown to stand-ins
+  // What stand-ins, which stand on the host's files, see nothing of: directories are empty for
+  // them, and files too.
+  std::vector<std::string> hidden = {
+      "/root",        "/home",           "/tmp",          "/etc/shadow",
+      "/etc/shadow-", "/etc/gshadow",    "/etc/gshadow-", "/etc/ssl/private",
+      "/etc/ssh",     "/var/lib/keelson"};
   std::function<std::int64_t()> cpu_scale = [] { return std::int64_t{1}; };
   std::function<std::int64_t()> memory_scale = [] { return std::int64_t{1}; };
 };

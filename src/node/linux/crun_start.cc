@@ -138,8 +138,17 @@ Result<std::vector<BindMount>> CrunDriver::mounts_of(const ContainerRequest& req
     // The engine's own directory, which holds keys.
     const std::string parent = disk_.root().substr(0, disk_.root().rfind('/'));
     if (!parent.empty()) hidden.insert(parent);
-    for (const std::string& path : hidden)
-      if (::access(path.c_str(), F_OK) == 0) mounts.push_back({"", path, false, true});
+    std::string last = "//";
+    for (const std::string& path : hidden) {  // sorted: what lies below comes later
+      struct stat info {};
+      if (path.starts_with(last + "/") || ::stat(path.c_str(), &info) != 0) continue;
+      if (S_ISDIR(info.st_mode)) {
+        mounts.push_back({"", path, false, true});
+        last = path;
+      } else {
+        mounts.push_back({"/dev/null", path, true});
+      }
+    }
   }
   if (request.image.kind == Image::Kind::builtin_stand_in) {
     mounts.push_back({keeper_.helper(), std::string(kHelperInside), true});
@@ -167,25 +176,15 @@ Result<std::vector<BindMount>> CrunDriver::mounts_of(const ContainerRequest& req
     std::string inner = declared["subPath"].str();
     if (declared.has("subPathExpr")) inner = expand(declared["subPathExpr"].as_string(), variables);
     if (!inner.empty()) {
-      if (inner.starts_with("/") || inner.find("..") != std::string::npos)
-        return Error{Reason::invalid, "subPath must stay within its volume: " + inner};
-      const std::string base = mount.source;
-      mount.source += "/" + inner;
-      if (::access(mount.source.c_str(), F_OK) != 0 && volume->kind != Volume::Kind::files) {
-        TRY_VOID(make_directory(mount.source));
-        if (group >= 0 &&
-            ::chown(mount.source.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(group)) == 0)
-          ::chmod(mount.source.c_str(), 02775);
-      }
-      // A link must not lead out of the volume.
-      char real[4096] = {}, real_base[4096] = {};
-      if (::realpath(mount.source.c_str(), real) == nullptr ||
-          ::realpath(base.c_str(), real_base) == nullptr ||
-          !std::string_view(real).starts_with(real_base))
+      // As the keeper sees it: a volume in memory is mounted there alone.
+      auto real = path_within(volume->in_memory ? keeper_.seen(mount.source) : mount.source, inner,
+                              volume->kind != Volume::Kind::files, group);
+      if (!real.ok())
         return Error{Reason::invalid, "failed to prepare subPath for volumeMount " +
                                           quote(volume->name) + " of container " +
-                                          quote(request.container["name"].as_string())};
-      mount.source = real;
+                                          quote(request.container["name"].as_string()) + ": " +
+                                          real.error().message};
+      mount.source = std::move(real).value();
     }
     mounts.push_back(std::move(mount));
   }
@@ -214,9 +213,15 @@ Result<CrunDriver::Prepared> CrunDriver::prepare(const ContainerRequest& request
     TRY_VOID(write_whole(directory + "/model.json", model_text(request)));
   }
   if (complete.argv.empty()) return Error{Reason::invalid, "no command specified"};
-  if (!stored && !request.working_directory.empty() &&
-      ::access(request.working_directory.c_str(), F_OK) != 0)
-    TRY_VOID(make_directory(directory + "/upper" + request.working_directory));
+  if (!request.working_directory.empty()) {
+    const auto plain = plain_path(request.working_directory);
+    if (!plain)
+      return Error{Reason::invalid, "the working directory " + quote(request.working_directory) +
+                                        " must be an absolute path without \"..\""};
+    complete.working_directory = *plain;
+    if (!stored && ::access(plain->c_str(), F_OK) != 0)
+      TRY_VOID(make_directory(directory + "/upper" + *plain));
+  }
   const std::int64_t group = request.pod["spec"]["securityContext"]["fsGroup"].as_int(-1);
   OciInput input{.request = complete,
                  .user = user.user,

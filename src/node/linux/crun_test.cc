@@ -240,7 +240,9 @@ TEST_F(CrunPods, EnvironmentVolumesAndTheirUpdates) {
       "volumeMounts": [{"name": "conf", "mountPath": "/etc/conf"},
         {"name": "conf", "mountPath": "/etc/single", "subPath": "other"},
         {"name": "scratch", "mountPath": "/scratch", "subPath": "inner"},
-        {"name": "fast", "mountPath": "/fast"}, {"name": "all", "mountPath": "/all"}]}]})json");
+        {"name": "fast", "mountPath": "/fast"},
+        {"name": "fast", "mountPath": "/faster", "subPath": "part"},
+        {"name": "all", "mountPath": "/all"}]}]})json");
   ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
   ASSERT_TRUE(wait([&] { return log().find("F 1000") != std::string::npos; })) << log();
   EXPECT_NE(log().find("hello-secret p 10.254."), std::string::npos) << log();
@@ -249,6 +251,7 @@ TEST_F(CrunPods, EnvironmentVolumesAndTheirUpdates) {
   EXPECT_EQ(exec({"sh", "-c", "echo y > /scratch/f && echo z > /fast/f && cat /scratch/f /fast/f"})
                 .output,
             "y\nz\n");
+  EXPECT_EQ(exec({"sh", "-c", "echo q > /faster/g && cat /fast/part/g"}).output, "q\n");
   EXPECT_NE(exec({"sh", "-c", "echo y > /etc/conf/new"}).code, 0);
   EXPECT_NE(exec({"sh", "-c", "echo y > /usr/new"}).code, 0);
   EXPECT_EQ(exec({"hostname"}).output, "p\n");
@@ -259,6 +262,29 @@ TEST_F(CrunPods, EnvironmentVolumesAndTheirUpdates) {
   wait([&] { return loop_.now() >= later; });
   EXPECT_EQ(exec({"cat", "/etc/conf/key"}).output, "two");
   EXPECT_EQ(container()["restartCount"].as_int(), 0);
+}
+
+TEST_F(CrunPods, StandInsSeeNoSecretsOfTheHost) {
+  create(
+      R"({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
+    "workingDir": "/srv//new-place/", "args": ["pwd; cat /etc/shadow )"
+      R"(/etc/gshadow; ls -A /root /home /tmp /var/lib/keelson /etc/ssl/private /etc/ssh | grep -v :; id nobody | head -c 4"]}]})");
+  ASSERT_TRUE(wait([&] { return pod()["status"]["phase"].as_string() == "Succeeded"; }))
+      << failure();
+  std::string seen;
+  for (const std::string& line : split(log(), '\n'))
+    if (const std::size_t at = line.find(" stdout "); at != std::string::npos)
+      if (line.size() > at + 10) seen += line.substr(at + 10) + "|";
+  EXPECT_EQ(seen, "/srv/new-place|uid=|");
+  EXPECT_NE(::access("/srv/new-place", F_OK), 0);
+  create(R"({"containers": [{"name": "c", "image": "sh", "workingDir": "/../../..",
+             "args": ["true"]}]})",
+         "climber");
+  ASSERT_TRUE(wait([&] {
+    for (const std::string& event : cluster_->events())
+      if (event.find("must be an absolute path") != std::string::npos) return true;
+    return false;
+  })) << failure();
 }
 
 TEST_F(CrunPods, ContainersSurviveTheEngineAndAreAdopted) {

@@ -106,14 +106,30 @@ std::vector<std::string> names_in(const std::string& path) {
   return names;
 }
 
+bool climbs(std::string_view path) {
+  for (const std::string& element : split(path, '/'))
+    if (element == "..") return true;
+  return false;
+}
+
+std::optional<std::string> plain_path(std::string_view path) {
+  if (!path.starts_with("/") || climbs(path)) return std::nullopt;
+  std::string out;
+  for (const std::string& element : split(path, '/'))
+    if (!element.empty() && element != ".") out += "/" + element;
+  return out.empty() ? "/" : out;
+}
+
 Result<void> write_volume(const std::string& directory,
                           const std::map<std::string, VolumeFile>& files, std::int64_t group) {
   TRY_VOID(make_directory(directory));
   ::chmod(directory.c_str(), 0777 | S_ISVTX);
   std::uint64_t digest = hash64(std::to_string(group));
   for (const auto& [path, file] : files) {
-    if (path.starts_with("/") || path.find("..") != std::string::npos)
+    if (path.starts_with("/") || climbs(path))
       return Error{Reason::invalid, "invalid path: must not contain '..': " + path};
+    if (path.starts_with(".."))  // such names are the links of this scheme itself
+      return Error{Reason::invalid, "invalid path: must not start with '..': " + path};
     digest = hash64(path, digest);
     digest = hash64(std::to_string(file.mode) + "\n" + file.bytes, digest);
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,17 @@ Result<void> write_whole(const std::string& path, std::string_view bytes, int mo
 std::string read_whole(const std::string& path, std::size_t bytes_max = 1024 * 1024);
 void remove_tree(const std::string& path);
 std::vector<std::string> names_in(const std::string& path);  // sorted
+
+// Has the path an element ".."? "a..b" has none.
+bool climbs(std::string_view path);
+// A path without ".", ".." and doubled or trailing slashes; nullopt if it is relative or climbs.
+std::optional<std::string> plain_path(std::string_view path);
+
+// The directory or file `inner` of a volume at `base`, as a path that has no links left. Links are
+// followed as long as they stay below base. make: what is missing is made as directories with the
+// mode of base, for `group` if that is not -1. Error: invalid if it leads out of base.
+Result<std::string> path_within(const std::string& base, const std::string& inner, bool make,
+                                std::int64_t group);
 
 // Puts the files of a volume into its directory the way the kubelet does: a new hidden directory,
 // then one rename of the link "..data". Readers see all of the old or all of the new. Writes

@@ -22,7 +22,8 @@ LinuxDriverOptions driver_options(const LiveNodesOptions& options) {
   LinuxDriverOptions wanted;
   wanted.root = options.directory;
   wanted.name = options.name;
-  if (!options.hidden_directory.empty()) wanted.hidden.push_back(options.hidden_directory);
+  for (const std::string& directory : options.hidden_directories)
+    if (!directory.empty() && directory != "/") wanted.hidden.push_back(directory);
   return wanted;
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/pod_network.h"
 #include "host/loop.h"
@@ -26,7 +27,8 @@ struct LiveNodesOptions {
   std::string directory;         // of the node room; short (sockets lie in it)
   std::string name = "keelson";  // of the engine
   std::string host_address = "127.0.0.1";
-  std::string hidden_directory;  // of the engine's own data: not shown to stand-ins
+  // Of the engine's own data, and of all engines: not shown to stand-ins.
+  std::vector<std::string> hidden_directories = {};
   TokenSource tokens = {};
   bool from_registries = true;
 };
