@@ -345,14 +345,17 @@ Quantity Quantity::rounded_up_to_milli() const {
   return q;
 }
 
+// Sums that do not fit stay at the bound, as amounts that are read do.
 Quantity Quantity::operator+(const Quantity& o) const {
   Quantity q = is_zero() ? o : *this;
-  q.nano_ = nano_ + o.nano_;
+  if (__builtin_add_overflow(nano_, o.nano_, &q.nano_))
+    q.nano_ = nano_ > 0 ? wide_max() : -wide_max();
   return q;
 }
 Quantity Quantity::operator-(const Quantity& o) const {
   Quantity q = is_zero() ? o : *this;
-  q.nano_ = nano_ - o.nano_;
+  if (__builtin_sub_overflow(nano_, o.nano_, &q.nano_))
+    q.nano_ = nano_ > 0 ? wide_max() : -wide_max();
   return q;
 }
 std::strong_ordering Quantity::operator<=>(const Quantity& o) const {

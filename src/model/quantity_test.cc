@@ -57,6 +57,11 @@ TEST(Quantity, Arithmetic) {
   EXPECT_EQ(Quantity::parse("1e400")->value(), INT64_MAX);
   EXPECT_EQ(Quantity::parse("-1e400")->value(), INT64_MIN);
   EXPECT_EQ(Quantity::parse("100u")->rounded_up_to_milli().text(), "1m");
+  // Quotas add up what users ask for: no sum may leave the range.
+  const auto huge = *Quantity::parse("1e400"), least = *Quantity::parse("-1e400");
+  EXPECT_EQ(huge + huge, huge);
+  EXPECT_EQ(huge - least, huge);
+  EXPECT_EQ(least - huge, least);
   EXPECT_EQ(Quantity::of(codec::Value(2)).value(), 2);
   EXPECT_EQ(Quantity::of(codec::Value("x")).value(), 0);
 }
