@@ -151,7 +151,7 @@ std::string grouped(std::string text) {
   const std::size_t begin = text[0] == '-' ? 1 : 0;
   for (std::size_t at = end; at > begin + 3;) {
     at -= 3;
-    text.insert(at, ",");
+    text.insert(at, 1, ',');
   }
   return text;
 }
