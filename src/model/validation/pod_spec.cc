@@ -218,10 +218,16 @@ void check_windows(const Path& path, const Value& spec, FieldErrors& errors) {
   });
 }
 
-void check_pod_claims(const Path& path, const Value& claims, FieldErrors& errors) {
+void check_pod_claims(const Path& path, const Value& claims, const Value& metadata,
+                      FieldErrors& errors) {
   Names names;
+  const bool is_static = metadata["annotations"].has("kubernetes.io/config.mirror");
   for (std::size_t i = 0; i < claims.size(); ++i) {
     const Value& claim = claims[i];
+    if (is_static) {
+      errors.forbidden(Path("[]"), "static pods do not support resource claims");
+      continue;
+    }
     const Path at = path.index(i);
     const std::string name = claim["name"].str();
     if (name.empty()) {
@@ -442,7 +448,7 @@ void check_pod_spec(const Path& path, const Value& spec, const Value& metadata,
   Names claims;
   for (const Value& claim : spec["resourceClaims"].elements())
     if (!empty_text(claim["name"])) claims.emplace(text_of(claim, "name"));
-  check_pod_claims(path.child("resourceClaims"), spec["resourceClaims"], errors);
+  check_pod_claims(path.child("resourceClaims"), spec["resourceClaims"], metadata, errors);
   const ContainerContext context{spec, volumes, claims};
   check_containers(path.child("containers"), context, errors);
   check_init_containers(path.child("initContainers"), context, errors);

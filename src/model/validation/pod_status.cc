@@ -56,6 +56,24 @@ void check_transitions(const Path& path, const Value& now, const Value& before,
   }
 }
 
+// Claims that were made for the pod carry the names of its spec's entries.
+void check_claim_statuses(const Path& path, const Value& statuses, const Value& claims,
+                          FieldErrors& errors) {
+  Names seen;
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    const Value& status = statuses[i];
+    const Path at = path.index(i);
+    if (named(claims, status["name"]).is_null())
+      errors.invalid(at.child("name"), text_of(status, "name"),
+                     "must match the name of an entry in `spec.resourceClaims`");
+    if (!seen.emplace(text_of(status, "name")).second)
+      errors.duplicate(at.child("name"), status["name"]);
+    if (!status["resourceClaimName"].is_null())
+      errors.invalid_each(at.child("resourceClaimName"), status["resourceClaimName"],
+                          dns1123_subdomain_messages(text_of(status, "resourceClaimName")));
+  }
+}
+
 void check_addresses(const Path& path, const Value& list, const Value& before,
                      FieldErrors& errors) {
   const auto& had = before.elements();
@@ -110,6 +128,8 @@ void check_pod_status(const Value& pod, const Value& old, FieldErrors& errors) {
                         errors);
   check_transitions(path.child("ephemeralContainerStatuses"), status["ephemeralContainerStatuses"],
                     before["ephemeralContainerStatuses"], Value(), spec, errors);
+  check_claim_statuses(path.child("resourceClaimStatuses"), status["resourceClaimStatuses"],
+                       pod["spec"]["resourceClaims"], errors);
   check_addresses(path.child("podIPs"), status["podIPs"], before["podIPs"], errors);
   const Path hosts = path.child("hostIPs");
   if (!status["hostIPs"].empty()) {
