@@ -58,6 +58,7 @@ struct Registry::State {
   model::TypeTable types;
   ServiceAddresses addresses;
   std::int64_t served_generation = 1;
+  std::shared_ptr<class PolicyPrograms> policy_programs;  // made when first needed
 
   // What the request that runs now asks of webhooks; null: it cannot.
   Exchange* exchange = nullptr;

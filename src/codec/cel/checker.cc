@@ -57,9 +57,12 @@ class Checker {
       return environment_.variables[static_cast<std::size_t>(index)].type;
     }
     if (const TypePtr* type = environment_.library->find_type(plain)) return type_of(*type);
-    if (const auto it = environment_.objects.find(plain); it != environment_.objects.end())
-      return type_of(it->second);
+    if (const TypePtr type = find_object(plain)) return type_of(type);
     return nullptr;
+  }
+
+  TypePtr find_object(std::string_view name) const {
+    return environment_.find_object ? environment_.find_object(name) : nullptr;
   }
 
   void check(Expr& node) {
@@ -132,6 +135,8 @@ class Checker {
         const auto it = target->fields.find(field);
         if (it != target->fields.end())
           result = it->second;
+        else if (target->open)
+          result = dyn_type();
         else
           report(node, "undefined field '" + field + "'");
         break;
@@ -275,8 +280,8 @@ class Checker {
 
   void check_object(Expr& node) {
     const std::string name(without_dot(node.name));
-    const auto object = environment_.objects.find(name);
-    if (object == environment_.objects.end()) {
+    const TypePtr object = find_object(name);
+    if (!object) {
       node.type = error_type();
       if (const TypePtr* type = environment_.library->find_type(name))
         report(node, "'" + to_text(**type) + "' is not a message type");
@@ -285,22 +290,23 @@ class Checker {
       return;
     }
     node.name = name;
-    node.type = object->second;
+    node.type = object;
     for (std::size_t i = 0; i < node.operands.size(); ++i) {
       Expr& value = *node.operands[i];
       check(value);
       Expr at;
       at.position = node.field_positions[i];
-      TypePtr field_type = error_type();
       const auto field = node.type->fields.find(node.field_names[i]);
-      if (field != node.type->fields.end())
-        field_type = field->second;
-      else
-        report(at, "undefined field '" + node.field_names[i] + "'");
+      const bool known = node.type->open || field != node.type->fields.end();
+      const TypePtr field_type = node.type->open ? dyn_type()
+                                 : known         ? field->second
+                                                 : error_type();
       const TypePtr type = node.optionals[i] ? unwrapped(value) : value.type;
-      if (!substitution_.assignable(field_type, type))
+      // A field that is not there has a type without a name, as far as the original says.
+      if (!known || !substitution_.assignable(field_type, type))
         report(at, "expected type of field '" + node.field_names[i] + "' is '" +
-                       to_text(*field_type) + "' but provided type is '" + to_text(*type) + "'");
+                       (known ? to_text(*field_type) : "") + "' but provided type is '" +
+                       to_text(*type) + "'");
     }
   }
 

@@ -16,8 +16,8 @@ struct Environment {
     TypePtr type;
   };
   std::vector<Variable> variables = {};  // a program is given their values in this order
-  // Objects that expressions may build: `Object.spec{...}`; by name.
-  std::map<std::string, TypePtr, std::less<>> objects = {};
+  // Objects that expressions may build, by name: `Object.spec{...}`; null for other names.
+  TypePtr (*find_object)(std::string_view name) = nullptr;
 
   int find_variable(std::string_view name) const;  // -1 if there is none
 };

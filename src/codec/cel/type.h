@@ -42,6 +42,7 @@ struct Type {
   std::int64_t elements_max = -1;  // of a list or map, characters of a text; -1: not known
   // The least bytes that a value takes in a request.
   std::int64_t serialized_min = 1;
+  bool open = false;            // an object that has any field, of any type
   bool is_object_type = false;  // an opaque type that is declared as an object, such as Quantity
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codec/json.h"
+#include "model/cel/admission_expressions.h"
 #include "model/go_print.h"
 #include "model/validation/rules.h"
 #include "model/validation/webhook.h"
@@ -90,7 +91,22 @@ void check_rule(const Path& path, const Value& rule, FieldErrors& errors) {
   check_optional_word(path.child("scope"), rule["scope"], {"*", "Cluster", "Namespaced"}, errors);
 }
 
-void check_match_conditions(const Path& path, const Value& conditions, FieldErrors& errors) {
+void check_expression(const Path& path, const Value& expression, std::string_view text,
+                      const AdmissionScope& scope, const std::vector<std::string>& results,
+                      FieldErrors& errors) {
+  const AdmissionExpression compiled = compile_admission(text, scope, results);
+  if (compiled.error.empty()) return;
+  if (compiled.internal)
+    errors.internal(path, compiled.error);
+  else
+    errors.invalid(path, expression, compiled.error);
+}
+
+void check_match_conditions(const Path& path, const Value& conditions, bool params,
+                            FieldErrors& errors) {
+  AdmissionScope scope;
+  scope.params = params;
+  scope.authorizer = true;
   if (conditions.size() > 64)
     errors.too_many(path, static_cast<std::int64_t>(conditions.size()), 64);
   std::set<std::string> names;
@@ -98,7 +114,11 @@ void check_match_conditions(const Path& path, const Value& conditions, FieldErro
     const Value& condition = conditions[i];
     const Path at = path.index(i);
     const std::string name = condition["name"].str();
-    if (is_blank(condition["expression"])) errors.required(at.child("expression"));
+    const std::string text(trim(condition["expression"].as_string()));
+    if (text.empty())
+      errors.required(at.child("expression"));
+    else
+      check_expression(at.child("expression"), text, text, scope, {"bool"}, errors);
     if (name.empty()) {
       errors.required(at.child("name"));
       continue;
@@ -187,7 +207,7 @@ void check_webhook(const Path& path, const Value& hook, const Lenience& lenience
     // The original takes one name for the other here.
     check_webhook_service(at_client.child("service"), client["service"], true, errors);
   if (!lenience.conditions)
-    check_match_conditions(path.child("matchConditions"), hook["matchConditions"], errors);
+    check_match_conditions(path.child("matchConditions"), hook["matchConditions"], false, errors);
 }
 
 void check_webhooks(const Value& object, const Lenience& lenience, bool mutating,
@@ -321,8 +341,9 @@ bool is_expression_name(std::string_view name) {
   return c_identifier_messages(name).empty() && !is_one_of(name, reserved);
 }
 
-// What policies of both kinds have, up to their variables.
-void check_policy_head(const Value& spec, const Value& old, bool mutating, FieldErrors& errors) {
+// What policies of both kinds have, up to their variables, whose types it gathers.
+ComposedVariables check_policy_head(const Value& spec, const Value& old, bool mutating,
+                                    FieldErrors& errors) {
   check_required_word(spec_path().child("failurePolicy"), spec["failurePolicy"], {"Fail", "Ignore"},
                       errors);
   if (!spec["paramKind"].is_null())
@@ -338,8 +359,10 @@ void check_policy_head(const Value& spec, const Value& old, bool mutating, Field
   }
   if (old.is_null() || !(old["paramKind"] == spec["paramKind"]) ||
       !(old["matchConditions"] == spec["matchConditions"]))
-    check_match_conditions(spec_path().child("matchConditions"), spec["matchConditions"], errors);
+    check_match_conditions(spec_path().child("matchConditions"), spec["matchConditions"],
+                           !spec["paramKind"].is_null(), errors);
   const Path variables = spec_path().child("variables");
+  ComposedVariables composed;
   for (std::size_t i = 0; i < spec["variables"].size(); ++i) {
     const Value& variable = spec["variables"][i];
     const Path at = variables.index(i);
@@ -347,9 +370,23 @@ void check_policy_head(const Value& spec, const Value& old, bool mutating, Field
       errors.required(at.child("name"), "name is not specified");
     else if (!is_expression_name(text_of(variable, "name")))
       errors.invalid(at.child("name"), variable["name"], "must be a valid CEL identifier");
-    if (is_blank(variable["expression"]))
+    if (is_blank(variable["expression"])) {
       errors.required(at.child("expression"), "expression is not specified");
+      continue;
+    }
+    AdmissionScope scope;
+    scope.params = !spec["paramKind"].is_null();
+    scope.authorizer = true;
+    scope.patches = mutating;
+    scope.variables = &composed;
+    const AdmissionExpression compiled =
+        compile_admission(variable["expression"].as_string(), scope, {});
+    if (!compiled.error.empty())
+      errors.invalid(at.child("expression"), variable["expression"], compiled.error);
+    composed.emplace_back(text_of(variable, "name"),
+                          compiled.type ? compiled.type : codec::cel::dyn_type());
   }
+  return composed;
 }
 
 void check_message_text(const Path& path, const Value& message, bool one_line,
@@ -364,7 +401,12 @@ void check_message_text(const Path& path, const Value& message, bool one_line,
 void check_validating_policy(const Value& object, const Value& old, FieldErrors& errors) {
   check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   const Value& spec = object["spec"];
-  check_policy_head(spec, old["spec"], false, errors);
+  const ComposedVariables composed = check_policy_head(spec, old["spec"], false, errors);
+  AdmissionScope scope;
+  scope.params = !spec["paramKind"].is_null();
+  if (!spec["variables"].empty()) scope.variables = &composed;
+  const AdmissionScope message_scope = scope;  // messages do not ask the authorizer
+  scope.authorizer = true;
   const Path validations = spec_path().child("validations"),
              annotations = spec_path().child("auditAnnotations");
   if (spec["validations"].empty() && spec["auditAnnotations"].empty())
@@ -375,8 +417,14 @@ void check_validating_policy(const Value& object, const Value& old, FieldErrors&
     const Path at = validations.index(i);
     if (is_blank(validation["expression"]))
       errors.required(at.child("expression"), "expression is not specified");
-    check_message_text(at.child("messageExpression"), validation["messageExpression"], false,
-                       errors);
+    else
+      check_expression(at.child("expression"), validation["expression"],
+                       validation["expression"].as_string(), scope, {"bool"}, errors);
+    const Value& message = validation["messageExpression"];
+    check_message_text(at.child("messageExpression"), message, false, errors);
+    if (!is_blank(message))
+      check_expression(at.child("messageExpression"), message, message.as_string(), message_scope,
+                       {"string"}, errors);
     check_message_text(at.child("message"), validation["message"], true, errors);
     check_optional_word(at.child("reason"), validation["reason"],
                         {"Forbidden", "Invalid", "RequestEntityTooLarge"}, errors);
@@ -400,11 +448,16 @@ void check_validating_policy(const Value& object, const Value& old, FieldErrors&
       errors.required(value, "valueExpression is not specified");
     else if (trim(list[i]["valueExpression"].as_string()).size() > 5 * 1024)
       errors.required(value, "must not exceed 5120 bytes in length");
+    else
+      check_expression(value, list[i]["valueExpression"],
+                       trim(list[i]["valueExpression"].as_string()), scope, {"string", "null_type"},
+                       errors);
     if (!keys.insert(key).second) errors.duplicate(at.child("key"), key);
   }
 }
 
-void check_mutation(const Path& path, const Value& mutation, FieldErrors& errors) {
+void check_mutation(const Path& path, const Value& mutation, const AdmissionScope& scope,
+                    FieldErrors& errors) {
   const std::string type = mutation["patchType"].str();
   if (type.empty()) {
     errors.required(path.child("patchType"));
@@ -422,6 +475,10 @@ void check_mutation(const Path& path, const Value& mutation, FieldErrors& errors
     errors.required(at, "must be specified when patchType is " + type);
   else if (is_blank(mutation[own]["expression"]))
     errors.required(at.child("expression"));
+  else
+    check_expression(at.child("expression"), mutation[own]["expression"],
+                     mutation[own]["expression"].as_string(), scope,
+                     {json ? "list(JSONPatch)" : "Object"}, errors);
   if (!mutation[other].is_null())
     errors.invalid(path.child(other), '{' + other + '}',
                    "must not be specified when patchType is " + type);
@@ -430,12 +487,17 @@ void check_mutation(const Path& path, const Value& mutation, FieldErrors& errors
 void check_mutating_policy(const Value& object, const Value& old, FieldErrors& errors) {
   check_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   const Value& spec = object["spec"];
-  check_policy_head(spec, old["spec"], true, errors);
+  const ComposedVariables composed = check_policy_head(spec, old["spec"], true, errors);
+  AdmissionScope scope;
+  scope.params = !spec["paramKind"].is_null();
+  scope.authorizer = true;
+  scope.patches = true;
+  if (!spec["variables"].empty()) scope.variables = &composed;
   const Path mutations = spec_path().child("mutations");
   if (spec["mutations"].empty())
     errors.required(mutations, "mutations must contain at least one item");
   for (std::size_t i = 0; i < spec["mutations"].size(); ++i)
-    check_mutation(mutations.index(i), spec["mutations"][i], errors);
+    check_mutation(mutations.index(i), spec["mutations"][i], scope, errors);
   check_one_of(spec_path().child("reinvocationPolicy"), spec["reinvocationPolicy"].str(),
                {"IfNeeded", "Never"}, errors);
 }

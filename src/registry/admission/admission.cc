@@ -24,7 +24,9 @@ const std::vector<Plugin>& default_plugins() {
       {"CertificateSubjectRestriction", nullptr, certificate_subject},
       {"DefaultIngressClass", default_ingress_class},
       {"PodTopologyLabels", pod_topology_labels},
+      {"MutatingAdmissionPolicy", mutating_policies},
       {"MutatingAdmissionWebhook", mutating_webhooks},
+      {"ValidatingAdmissionPolicy", nullptr, validating_policies},
       {"ValidatingAdmissionWebhook", nullptr, validating_webhooks},
       {"ResourceQuota", nullptr, resource_quota},
   };

@@ -99,7 +99,9 @@ Result<void> certificate_signing(Admission&);
 Result<void> certificate_subject(Admission&);
 Result<void> default_ingress_class(Admission&);
 Result<void> pod_topology_labels(Admission&);
+Result<void> mutating_policies(Admission&);
 Result<void> mutating_webhooks(Admission&);
+Result<void> validating_policies(Admission&);
 Result<void> validating_webhooks(Admission&);
 Result<void> resource_quota(Admission&);
 }  // namespace admission

@@ -1,0 +1,79 @@
+// What validating and mutating admission policies share: policies and their bindings as they are in
+// the store, compiled once for each of their versions; parameters; match conditions; the variables
+// that their expressions see. Source: apiserver pkg/admission/plugin/policy and plugin/cel.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/cel/admission_expressions.h"
+#include "registry/admission/policy_match.h"
+
+namespace keelson::registry {
+
+using PolicyExpression = model::AdmissionExpression;
+
+// A policy, ready to be evaluated.
+struct CompiledPolicy {
+  std::string name, revision;
+  Value spec;
+  struct Named {
+    std::string text;
+    PolicyExpression compiled;
+  };
+  std::vector<Named> conditions;
+  std::vector<std::pair<std::string, Named>> variables;
+  // Of a validating policy: validations, their messages, values of audit annotations. Of a
+  // mutating one: mutations.
+  std::vector<Named> checks, messages, annotations, mutations;
+
+  bool ignores_failure() const { return spec["failurePolicy"].as_string() == "Ignore"; }
+};
+using CompiledPolicyPtr = std::shared_ptr<const CompiledPolicy>;
+
+// Kept with the registry's state; forgets what is no longer in the store.
+class PolicyPrograms {
+ public:
+  struct Bound {
+    CompiledPolicyPtr policy;
+    std::vector<Value> bindings;  // by name
+  };
+  // All policies of a kind that have bindings, by name. `mutating` says which kind.
+  std::vector<Bound> bound(Registry::State& state, bool mutating);
+
+ private:
+  CompiledPolicyPtr compiled(const Value& policy, bool mutating);
+  std::map<std::string, CompiledPolicyPtr> compiled_;
+};
+std::vector<PolicyPrograms::Bound> bound_policies(Registry::State& state, bool mutating);
+
+// The parameters that a binding refers to; one null where there are none to be had. The error's
+// message says why the binding cannot be used.
+Result<std::vector<Value>> policy_parameters(Admission& admission, const Value& policy_spec,
+                                             const Value& binding_spec);
+
+// One policy with one binding and one parameter, looking at one request.
+class PolicyRun {
+ public:
+  // `object` and `old` are in `version`.
+  PolicyRun(Admission& admission, const CompiledPolicy& policy, const model::Resource& version,
+            Value object, Value old, Value parameters);
+
+  // An error datum says what failed: "expression 'X' resulted in error: WHY".
+  codec::cel::Datum evaluate(const CompiledPolicy::Named& expression);
+  // Whether all match conditions hold. An Error if they cannot be evaluated.
+  Result<bool> conditions_hold();
+
+ private:
+  Admission& admission_;
+  const CompiledPolicy& policy_;
+  std::vector<codec::cel::Datum> variables_;
+  std::uint64_t used_ = 0;
+};
+
+// The AdmissionRequest that expressions see as `request`.
+Value admission_request(Admission& admission, const model::Resource& version);
+
+}  // namespace keelson::registry

@@ -1,0 +1,122 @@
+// ValidatingAdmissionPolicy: policies with their bindings refuse requests, warn, or are only noted.
+#include <algorithm>
+
+#include "base/text.h"
+#include "registry/admission/policies.h"
+
+namespace keelson::registry::admission {
+
+namespace {
+
+using codec::cel::Datum;
+
+constexpr std::size_t kMessageBytesMax = 5 * 1024;
+
+struct Denial {
+  std::string message, reason;
+};
+
+Error denied(Admission& admission, const std::string& message, std::string_view reason) {
+  Error error =
+      forbidden(admission.call().group_resource(), policy_object_name(admission), message);
+  error.reason = reason == "Forbidden"               ? Reason::forbidden
+                 : reason == "Unauthorized"          ? Reason::unauthorized
+                 : reason == "RequestEntityTooLarge" ? Reason::request_entity_too_large
+                                                     : Reason::invalid;
+  error.causes = {Cause{"", "", message}};
+  return error;
+}
+
+// The message of a validation that does not hold.
+std::string message_of(PolicyRun& run, const CompiledPolicy& policy, std::size_t index) {
+  const Value& validation = policy.spec["validations"][index];
+  if (policy.messages[index].compiled.program) {
+    const Datum result = run.evaluate(policy.messages[index]);
+    if (result.is_string()) {
+      const std::string_view text = trim(result.text());
+      if (!text.empty() && text.size() <= kMessageBytesMax &&
+          text.find('\n') == std::string_view::npos)
+        return std::string(text);
+    }
+  }
+  const std::string_view message = trim(validation["message"].as_string());
+  if (!message.empty()) return std::string(message);
+  return "failed expression: " + std::string(trim(validation["expression"].as_string()));
+}
+
+std::vector<Denial> denials_of(PolicyRun& run, const CompiledPolicy& policy) {
+  std::vector<Denial> denials;
+  const auto holds = run.conditions_hold();
+  if (!holds.ok()) return {{holds.error().message, ""}};
+  if (!*holds) return denials;
+  for (std::size_t i = 0; i < policy.checks.size(); ++i) {
+    const Datum result = run.evaluate(policy.checks[i]);
+    if (result.is_true()) continue;
+    if (!result.is_error()) {
+      denials.push_back(
+          {message_of(run, policy, i), policy.spec["validations"][i]["reason"].str()});
+    } else if (!policy.ignores_failure()) {
+      denials.push_back({"expression '" + policy.checks[i].text +
+                             "' resulted in error: " + std::string(result.text()),
+                         ""});
+    }
+  }
+  return denials;
+}
+
+}  // namespace
+
+Result<void> validating_policies(Admission& admission) {
+  if (is_exempt_from_policies(admission)) return {};
+  std::optional<Error> refusal;
+  const auto refuse = [&](const std::string& text, std::string_view reason) {
+    if (!refusal) refusal = denied(admission, text, reason);
+  };
+  for (const PolicyPrograms::Bound& bound : bound_policies(admission.state(), false)) {
+    const CompiledPolicy& policy = *bound.policy;
+    const std::string head = "ValidatingAdmissionPolicy '" + policy.name + "'";
+    const auto match = match_policy(admission, policy.spec["matchConstraints"]);
+    if (!match.ok()) {
+      if (!policy.ignores_failure())
+        refuse(head + " denied request: failed to configure policy: " + match.error().message, "");
+      continue;
+    }
+    if (!match->matches) continue;
+    for (const Value& binding : bound.bindings) {
+      const std::string name = binding["metadata"]["name"].str();
+      const std::string with = " with binding '" + name + "'";
+      const auto misconfigured = [&](const std::string& why) {
+        if (!policy.ignores_failure())
+          refuse(head + with + " denied request: failed to configure binding: " + why, "");
+      };
+      const auto bound_match = match_policy(admission, binding["spec"]["matchResources"]);
+      if (!bound_match.ok()) {
+        misconfigured(bound_match.error().message);
+        continue;
+      }
+      if (!bound_match->matches) continue;
+      const auto parameters = policy_parameters(admission, policy.spec, binding["spec"]);
+      if (!parameters.ok()) {
+        misconfigured(parameters.error().message);
+        continue;
+      }
+      TRY(const Value object, in_version(admission, *match->version, admission.object()));
+      TRY(const Value old, in_version(admission, *match->version, admission.old()));
+      for (const Value& parameter : *parameters) {
+        PolicyRun run(admission, policy, *match->version, object, old, parameter);
+        for (const Denial& denial : denials_of(run, policy)) {
+          for (const Value& action : binding["spec"]["validationActions"].elements()) {
+            if (action.as_string() == "Deny")
+              refuse(head + with + " denied request: " + denial.message, denial.reason);
+            if (action.as_string() == "Warn")
+              admission.call().warn("Validation failed for " + head + with + ": " + denial.message);
+          }
+        }
+      }
+    }
+  }
+  if (refusal) return std::move(*refusal);
+  return {};
+}
+
+}  // namespace keelson::registry::admission
