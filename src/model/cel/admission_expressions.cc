@@ -10,7 +10,17 @@ namespace keelson::model {
 
 namespace {
 
-using namespace codec::cel;  // NOLINT: types by their short names
+using codec::cel::bool_type;
+using codec::cel::dyn_type;
+using codec::cel::Environment;
+using codec::cel::int_type;
+using codec::cel::list_of;
+using codec::cel::map_of;
+using codec::cel::Program;
+using codec::cel::string_type;
+using codec::cel::timestamp_type;
+using codec::cel::Type;
+using codec::cel::TypePtr;
 
 TypePtr object_of(std::string name, std::initializer_list<std::pair<const char*, TypePtr>> fields) {
   Type type;
@@ -133,12 +143,12 @@ Environment admission_environment(const AdmissionScope& scope) {
 AdmissionExpression compile_admission(std::string_view text, const AdmissionScope& scope,
                                       const std::vector<std::string>& results) {
   AdmissionExpression expression;
-  const auto checked = check(text, admission_environment(scope));
+  const auto checked = codec::cel::check(text, admission_environment(scope));
   if (!checked.ok()) {
     expression.error = "compilation failed: " + checked.error().message;
     return expression;
   }
-  expression.type = output_type(**checked);
+  expression.type = codec::cel::output_type(**checked);
   const std::string got = plain_name(*expression.type);
   if (!results.empty() && std::find(results.begin(), results.end(), got) == results.end()) {
     expression.error = results.size() == 1
@@ -146,7 +156,7 @@ AdmissionExpression compile_admission(std::string_view text, const AdmissionScop
                            : "must evaluate to one of [" + join(results, " ") + "] but got " + got;
     return expression;
   }
-  Result<Program> program = plan(*checked);
+  Result<Program> program = codec::cel::plan(*checked);
   if (!program.ok()) {
     expression.error = "program instantiation failed: " + program.error().message;
     expression.internal = true;

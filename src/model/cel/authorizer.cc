@@ -85,8 +85,7 @@ Datum service_account(Arguments arguments) {
   AccessQuestion question;
   question.user = Value::object(
       {{"username", "system:serviceaccount:" + space + ":" + name},
-       {"groups", Value::array({"system:serviceaccounts", "system:serviceaccounts:" + space,
-                                "system:authenticated"})}});
+       {"groups", Value::array({"system:serviceaccounts", "system:serviceaccounts:" + space})}});
   return make(cel_authorizer_type(), std::move(question), from.answer);
 }
 Datum resource(Arguments arguments) {
