@@ -169,6 +169,11 @@ class Map : public Node {
   // An error datum if the key is of a kind that this map cannot have; false if there is no such
   // key.
   virtual bool find(const Datum& key, Datum& value) const = 0;
+  // Of `key in map`; a map may show more than it contains.
+  virtual bool contains(const Datum& key) const {
+    Datum value;
+    return find(key, value);
+  }
   // Of what neither keys() nor find() show, where both maps have some.
   virtual bool same_hidden(const Map&) const { return true; }
 };

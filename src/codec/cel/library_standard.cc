@@ -122,8 +122,8 @@ Datum contained_in(Arguments arguments) {
   const Datum &needle = arguments[0], &hay = arguments[1];
   if (hay.is_map()) {
     Datum value;
-    const bool found = hay.as_map().find(needle, value);
-    return found && value.is_error() ? value : Datum::boolean(found);
+    if (hay.as_map().find(needle, value) && value.is_error()) return value;
+    return Datum::boolean(hay.as_map().contains(needle));
   }
   if (!hay.is_list()) return no_such_overload();
   const List& list = hay.as_list();

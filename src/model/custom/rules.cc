@@ -400,7 +400,7 @@ void CustomRules::check(const Value& object, const Value& old, FieldErrors& erro
 }
 
 const CustomRules& LazyCustomRules::get() const {
-  if (!made_) made_ = std::make_unique<const CustomRules>(schema_);
+  std::call_once(once_, [&] { made_ = std::make_unique<const CustomRules>(schema_); });
   return *made_;
 }
 

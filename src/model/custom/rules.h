@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,7 @@ class CustomRules {
   std::unique_ptr<const Node> root_;
 };
 
-// Made when it is first asked for, kept with the resource whose schema it is.
+// Made when it is first asked for, kept with the resource whose schema it is. Safe across threads.
 class LazyCustomRules {
  public:
   explicit LazyCustomRules(codec::Value schema) : schema_(std::move(schema)) {}
@@ -56,6 +57,7 @@ class LazyCustomRules {
 
  private:
   codec::Value schema_;
+  mutable std::once_flag once_;
   mutable std::unique_ptr<const CustomRules> made_;
 };
 

@@ -59,18 +59,23 @@ void check_fully_qualified_name(const Path& path, const Value& name, FieldErrors
                    "slash");
 }
 
+void check_device_expression(const Path& path, const Value& text, FieldErrors& errors) {
+  const auto expression = device_expression(text.as_string());
+  if (!expression->error().empty())
+    errors.invalid(path, text.str(), expression->error());
+  else if (expression->too_complex())
+    errors.forbidden(path, "too complex, exceeds cost limit");
+}
+
 void check_device_selectors(const Path& path, const Value& selectors, FieldErrors& errors) {
   check_items(path, selectors, 32, errors, [&](const Path& at, const Value& selector) {
     const Path cel = at.child("cel");
-    const std::string_view text = selector["cel"]["expression"].as_string();
-    const Path expression = cel.child("expression");
-    if (selector["cel"].is_null()) return errors.required(cel);
-    if (text.size() > kParametersMax) return errors.too_long(expression, kParametersMax);
-    const DeviceExpressionProblem problem = device_expression_problem(text);
-    if (problem.too_costly)
-      errors.forbidden(expression, problem.message);
-    else if (!problem.message.empty())
-      errors.invalid(expression, text, problem.message);
+    if (selector["cel"].is_null())
+      errors.required(cel);
+    else if (selector["cel"]["expression"].as_string().size() > kParametersMax)
+      errors.too_long(cel.child("expression"), kParametersMax);
+    else
+      check_device_expression(cel.child("expression"), selector["cel"]["expression"], errors);
   });
 }
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "model/cel/device_expressions.h"
 #include "model/meta.h"
 #include "sched/node_selector.h"
-#include "sched/plugins/device_expression.h"
 #include "sched/tolerations.h"
 
 namespace keelson::sched {
@@ -68,8 +68,8 @@ struct DeviceAllocator::Search {
   bool selected(const Value& selectors, const Device& device, const std::string& owner) {
     std::size_t number = 0;
     for (const Value& selector : selectors.elements()) {
-      const auto matches = device_matches(selector["cel"]["expression"].as_string(),
-                                          std::get<0>(device.id), device.device);
+      const auto matches = model::device_expression(selector["cel"]["expression"].as_string())
+                               ->matches(std::get<0>(device.id), device.device);
       if (!matches.ok()) {
         const bool compile = matches.error().reason == Reason::bad_request;
         return fails(owner + ": selector #" + std::to_string(number) + ": CEL " +
