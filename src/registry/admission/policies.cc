@@ -1,6 +1,7 @@
 #include "registry/admission/policies.h"
 
 #include "base/text.h"
+#include "codec/json.h"
 #include "model/cel/authorizer.h"
 #include "model/meta.h"
 #include "model/selector.h"
@@ -164,6 +165,20 @@ CompiledPolicyPtr PolicyPrograms::compiled(const Value& policy, bool mutating) {
   return made;
 }
 
+CompiledPolicyPtr PolicyPrograms::conditions(const Value& list) {
+  constexpr std::size_t kKept = 1024;
+  const std::string key = codec::to_json(list);
+  if (const auto it = conditions_.find(key); it != conditions_.end()) return it->second;
+  auto made = std::make_shared<CompiledPolicy>();
+  AdmissionScope scope;
+  scope.authorizer = true;
+  for (const Value& condition : list.elements())
+    made->conditions.push_back(compile(condition["expression"], scope, {"bool"}));
+  if (conditions_.size() >= kKept) conditions_.clear();
+  conditions_[key] = made;
+  return made;
+}
+
 std::vector<PolicyPrograms::Bound> PolicyPrograms::bound(Registry::State& state, bool mutating) {
   std::vector<Bound> all;
   const auto policies = state.entries(resource_of(mutating, false));
@@ -185,9 +200,25 @@ std::vector<PolicyPrograms::Bound> PolicyPrograms::bound(Registry::State& state,
   return all;
 }
 
-std::vector<PolicyPrograms::Bound> bound_policies(Registry::State& state, bool mutating) {
+namespace {
+
+PolicyPrograms& programs_of(Registry::State& state) {
   if (!state.policy_programs) state.policy_programs = std::make_shared<PolicyPrograms>();
-  return state.policy_programs->bound(state, mutating);
+  return *state.policy_programs;
+}
+
+}  // namespace
+
+std::vector<PolicyPrograms::Bound> bound_policies(Registry::State& state, bool mutating) {
+  return programs_of(state).bound(state, mutating);
+}
+
+Result<bool> match_conditions_hold(Admission& admission, const Value& conditions,
+                                   const model::Resource& version, const Value& object,
+                                   const Value& old) {
+  if (conditions.empty()) return true;
+  const CompiledPolicyPtr compiled = programs_of(admission.state()).conditions(conditions);
+  return PolicyRun(admission, *compiled, version, object, old, Value()).conditions_hold();
 }
 
 Result<std::vector<Value>> policy_parameters(Admission& admission, const Value& policy_spec,

@@ -43,8 +43,12 @@ class PolicyPrograms {
   // All policies of a kind that have bindings, by name. `mutating` says which kind.
   std::vector<Bound> bound(Registry::State& state, bool mutating);
 
+  // Match conditions that stand alone, compiled once for each list of them.
+  CompiledPolicyPtr conditions(const Value& list);
+
  private:
   CompiledPolicyPtr compiled(const Value& policy, bool mutating);
+  std::map<std::string, CompiledPolicyPtr> conditions_;
   std::map<std::string, CompiledPolicyPtr> compiled_;
 };
 std::vector<PolicyPrograms::Bound> bound_policies(Registry::State& state, bool mutating);
@@ -63,7 +67,7 @@ class PolicyRun {
 
   // An error datum says what failed: "expression 'X' resulted in error: WHY".
   codec::cel::Datum evaluate(const CompiledPolicy::Named& expression);
-  // Whether all match conditions hold. An Error if they cannot be evaluated.
+  // Whether all match conditions hold. An Error if they cannot be evaluated and that matters.
   Result<bool> conditions_hold();
 
  private:
@@ -72,6 +76,12 @@ class PolicyRun {
   std::vector<codec::cel::Datum> variables_;
   std::uint64_t used_ = 0;
 };
+
+// The matchConditions of a webhook: whether all of them hold for the request, whose objects are in
+// `version`. One that is false decides, even where others fail; an Error says which one failed.
+Result<bool> match_conditions_hold(Admission& admission, const Value& conditions,
+                                   const model::Resource& version, const Value& object,
+                                   const Value& old);
 
 // The AdmissionRequest that expressions see as `request`.
 Value admission_request(Admission& admission, const model::Resource& version);

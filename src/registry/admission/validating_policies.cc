@@ -64,6 +64,21 @@ std::vector<Denial> denials_of(PolicyRun& run, const CompiledPolicy& policy) {
   return denials;
 }
 
+// What went wrong with the annotations for the audit: it counts where a failure does.
+std::vector<std::string> annotation_faults(PolicyRun& run, const CompiledPolicy& policy) {
+  std::vector<std::string> faults;
+  if (policy.ignores_failure() || policy.annotations.empty()) return faults;
+  const auto holds = run.conditions_hold();
+  if (!holds.ok() || !*holds) return faults;
+  for (const auto& annotation : policy.annotations) {
+    const Datum result = run.evaluate(annotation);
+    if (result.is_error())
+      faults.push_back("expression '" + annotation.text +
+                       "' resulted in error: " + std::string(result.text()));
+  }
+  return faults;
+}
+
 }  // namespace
 
 Result<void> validating_policies(Admission& admission) {
@@ -112,6 +127,8 @@ Result<void> validating_policies(Admission& admission) {
               admission.call().warn("Validation failed for " + head + with + ": " + denial.message);
           }
         }
+        for (const std::string& fault : annotation_faults(run, policy))
+          refuse(head + with + " denied request: " + fault, "");
       }
     }
   }
