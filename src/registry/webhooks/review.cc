@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "model/meta.h"
 #include "model/selector.h"
+#include "registry/admission/policies.h"
 #include "registry/crds/versions.h"
 #include "registry/subresources.h"
 #include "registry/webhooks/call.h"
@@ -226,7 +227,14 @@ Result<std::optional<model::ResourcePointer>> interest_of(Admission& admission, 
            admission.state().types.versions(admission.call().storage->name()))
         if (!found && rule_matches(admission, rule, *other)) found = other;
   if (found && !in_namespace.ok()) return in_namespace.error();
-  return found;
+  if (!found || hook.spec["matchConditions"].empty()) return found;
+  TRY(const Value object, object_in(admission, **found, admission.object()));
+  TRY(const Value old, object_in(admission, **found, admission.old()));
+  const auto holds =
+      match_conditions_hold(admission, hook.spec["matchConditions"], **found, object, old);
+  if (!holds.ok() && !hook.ignores_failure())
+    return forbidden(admission.call().group_resource(), admission.name(), holds.error().message);
+  return holds.ok() && *holds ? found : Interest();
 }
 
 Result<Value> object_in(Admission& admission, const model::Resource& version, const Value& object) {
