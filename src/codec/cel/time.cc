@@ -1,5 +1,6 @@
 #include "codec/cel/time.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 
@@ -13,7 +14,7 @@ namespace {
 std::optional<int> only_utc(std::string_view, std::int64_t) {
   return std::nullopt;
 }
-ZoneOffset zone_offset = only_utc;
+std::atomic<ZoneOffset> zone_offset = only_utc;
 
 struct Civil {
   std::int64_t year = 0;
@@ -200,7 +201,7 @@ Datum time_part(const Datum& timestamp, TimePart part, std::string_view zone) {
       return Datum::error("strconv.Atoi: parsing \"" + std::string(bad) + "\": invalid syntax");
     offset = static_cast<int>(zone[0] == '-' ? *hours * 60 - *minutes : *hours * 60 + *minutes);
   } else if (!zone.empty() && zone != "UTC" && zone != "Local") {
-    const auto named = zone_offset(zone, timestamp.seconds());
+    const auto named = zone_offset.load()(zone, timestamp.seconds());
     if (!named) return Datum::error("unknown time zone " + std::string(zone));
     offset = *named;
   }
