@@ -31,7 +31,7 @@ TEST(CelLibraryTest, GivesWhatKubernetesGives) {
       {"quantity('50k').asInteger()", "50000"},
       {"isQuantity('1 m')", "false"},
       {"quantity('100m').add(quantity('1')).sub(1).asApproximateFloat()", "0.1"},
-      {"quantity('-3').sign()", "-1"},
+      {"sign(quantity('-3'))", "-1"},
       {"ip('2001:db8::abcd').family()", "6"},
       {"ip('127.0.0.1').isLoopback()", "true"},
       {"string(ip('10.0.0.1'))", "\"10.0.0.1\""},

@@ -45,8 +45,8 @@ Error Admission::refuse(std::string_view why) const {
 Result<void> Admission::mutate() {
   for (const Plugin& plugin : default_plugins())
     if (plugin.mutate) TRY_VOID(plugin.mutate(*this));
-  if (!rounds_.needed) return {};
-  rounds_.again = true;
+  if (!webhook_rounds_.needed && !policy_rounds_.needed) return {};
+  webhook_rounds_.again = policy_rounds_.again = true;
   for (const Plugin& plugin : default_plugins())
     if (plugin.mutate) TRY_VOID(plugin.mutate(*this));
   return {};

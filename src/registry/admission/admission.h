@@ -45,18 +45,29 @@ class Admission {
   const std::string& namespace_name() const { return call_.request.namespace_; }
   Error refuse(std::string_view why) const;  // `pods "a" is forbidden: WHY`
 
-  // Which mutating webhooks have to be asked again, because the object changed after they saw it.
+  // Which mutating webhooks (or policies) have to be asked again, because the object changed after
+  // they saw it.
   struct Rounds {
     std::set<std::string> asked, wanted;  // of those that want to be
     bool needed = false;                  // a second round
     bool again = false;                   // this is it
-    Value last;                           // as the webhooks left it
+    Value last;                           // as they left it
     void require_all() {
       wanted.insert(asked.begin(), asked.end());
       asked.clear();
     }
+    // What others changed since counts as a change.
+    void begin(const Value& object) {
+      if (again && !(last == object)) require_all();
+    }
+    bool skips(const std::string& id) const { return again && !wanted.contains(id); }
+    void changed() {
+      require_all();
+      needed = true;
+    }
   };
-  Rounds& rounds() { return rounds_; }
+  Rounds& webhook_rounds() { return webhook_rounds_; }
+  Rounds& policy_rounds() { return policy_rounds_; }
 
  private:
   Registry::State& state_;
@@ -65,7 +76,7 @@ class Admission {
   Value& object_;
   const Value& old_;
   std::string resource_ = call_.storage->name();
-  Rounds rounds_;
+  Rounds webhook_rounds_, policy_rounds_;
 };
 
 using Step = Result<void> (*)(Admission&);

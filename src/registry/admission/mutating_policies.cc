@@ -2,7 +2,6 @@
 // applied or by JSON patches; again where a later policy changed what an earlier one saw
 // (reinvocationPolicy). Source: apiserver pkg/admission/plugin/policy/mutating.
 #include <algorithm>
-#include <set>
 
 #include "base/text.h"
 #include "codec/patch.h"
@@ -10,6 +9,7 @@
 #include "model/scheme.h"
 #include "registry/admission/policies.h"
 #include "registry/crds/versions.h"
+#include "registry/subresources.h"
 
 namespace keelson::registry::admission {
 
@@ -89,6 +89,10 @@ Result<Value> apply_json(const Value& object, const Datum& result) {
   return patched;
 }
 
+bool is_scale(const Admission& admission) {
+  return admission.subresource() == "scale";
+}
+
 // One policy's mutations on an object in `version`, one after the other.
 Result<Value> mutated(Admission& admission, const CompiledPolicy& policy,
                       const model::Resource& version, Value object, const Value& old,
@@ -106,6 +110,7 @@ Result<Value> mutated(Admission& admission, const CompiledPolicy& policy,
                      "' resulted in error: " + std::string(result.text()));
     const bool json = policy.spec["mutations"][i]["patchType"].as_string() == "JSONPatch";
     TRY(object, json ? apply_json(object, result) : apply_configuration(version, object, result));
+    if (is_scale(admission)) continue;
     TRY(model::Decoded decoded,
         model::decode_value(version, object, model::FieldValidation::ignore));
     model::apply_defaults(version, decoded.object);
@@ -117,6 +122,11 @@ Result<Value> mutated(Admission& admission, const CompiledPolicy& policy,
 Result<Value> to_worked_version(Admission& admission, const model::Resource& version,
                                 const Value& object) {
   const model::Resource& present = *admission.call().storage;
+  if (is_scale(admission)) {
+    Value scaled = admission.object();
+    set_scale_replicas(admission.call(), scaled, object["spec"]["replicas"].as_int());
+    return scaled;
+  }
   if (version.version == present.version) return object;
   if (present.custom) return crds::convert(admission.state(), version, present, object);
   return admission.state().converted(version, present, object);
@@ -156,42 +166,36 @@ Result<void> mutating_policies(Admission& admission) {
   if (admission.removing() || is_exempt_from_policies(admission)) return {};
   const auto all = bound_policies(admission.state(), true);
   if (all.empty()) return {};
-  std::set<std::string> seen;        // policies that want to see what later ones change
-  std::set<std::string> seen_again;  // those that have to, after the first round
-  for (const bool again : {false, true}) {
-    const std::set<std::string> wanted = std::exchange(seen_again, {});
-    if (again && wanted.empty()) break;
-    for (const PolicyPrograms::Bound& bound : all) {
-      const CompiledPolicy& policy = *bound.policy;
-      const auto match = match_policy(admission, policy.spec["matchConstraints"]);
-      const auto refused = [&](const std::string& with, const std::string& why) {
-        return denied(admission, "policy " + with + " denied request: " + why);
-      };
-      if (!match.ok()) {
+  Admission::Rounds& rounds = admission.policy_rounds();
+  rounds.begin(admission.object());
+  for (const PolicyPrograms::Bound& bound : all) {
+    const CompiledPolicy& policy = *bound.policy;
+    const auto match = match_policy(admission, policy.spec["matchConstraints"]);
+    const auto refused = [&](const std::string& with, const std::string& why) {
+      return denied(admission, "policy " + with + " denied request: " + why);
+    };
+    if (!match.ok()) {
+      if (policy.ignores_failure()) continue;
+      return refused(quote(policy.name), "failed to configure policy: " + match.error().message);
+    }
+    if (!match->matches) continue;
+    for (const Value& binding : bound.bindings) {
+      const std::string name = binding["metadata"]["name"].str();
+      const std::string id = policy.name + "/" + name;
+      if (rounds.skips(id)) continue;
+      const Value before = admission.object();
+      const auto concerned = run_policy(admission, policy, *match, binding);
+      if (!concerned.ok()) {
         if (policy.ignores_failure()) continue;
-        return refused(quote(policy.name), "failed to configure policy: " + match.error().message);
+        return refused("'" + policy.name + "' with binding '" + name + "'",
+                       concerned.error().message);
       }
-      if (!match->matches) continue;
-      for (const Value& binding : bound.bindings) {
-        const std::string name = binding["metadata"]["name"].str();
-        const std::string id = policy.name + "/" + name;
-        if (again && !wanted.contains(id)) continue;
-        const Value before = admission.object();
-        const auto concerned = run_policy(admission, policy, *match, binding);
-        if (!concerned.ok()) {
-          if (policy.ignores_failure()) continue;
-          return refused("'" + policy.name + "' with binding '" + name + "'",
-                         concerned.error().message);
-        }
-        if (!*concerned) continue;
-        if (!(before == admission.object())) {
-          seen_again.insert(seen.begin(), seen.end());
-          seen.clear();
-        }
-        if (policy.spec["reinvocationPolicy"].as_string() == "IfNeeded") seen.insert(id);
-      }
+      if (!*concerned) continue;
+      if (!(before == admission.object())) rounds.changed();
+      if (policy.spec["reinvocationPolicy"].as_string() == "IfNeeded") rounds.asked.insert(id);
     }
   }
+  rounds.last = admission.object();
   return {};
 }
 

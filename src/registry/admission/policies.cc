@@ -5,6 +5,7 @@
 #include "model/cel/authorizer.h"
 #include "model/meta.h"
 #include "model/selector.h"
+#include "registry/webhooks/review.h"
 
 namespace keelson::registry {
 
@@ -272,46 +273,6 @@ Result<std::vector<Value>> policy_parameters(Admission& admission, const Value& 
   return found;
 }
 
-Value admission_request(Admission& admission, const model::Resource& version) {
-  const model::Resource& asked = *admission.call().resource;
-  const Request& request = admission.call().request;
-  const auto kind_of = [](const model::Resource& r) {
-    return Value::object({{"group", r.group}, {"version", r.version}, {"kind", r.kind}});
-  };
-  const auto resource_of_version = [](const model::Resource& r) {
-    return Value::object({{"group", r.group}, {"version", r.version}, {"resource", r.plural}});
-  };
-  Value out = Value::object({{"uid", ""},
-                             {"kind", kind_of(version)},
-                             {"resource", resource_of_version(version)},
-                             {"requestKind", kind_of(asked)},
-                             {"requestResource", resource_of_version(asked)},
-                             {"userInfo", user_info(admission.identity())},
-                             {"dryRun", request.dry()}});
-  const auto put = [&](const char* field, std::string_view text) {
-    if (!text.empty()) out.set(field, text);
-  };
-  put("subResource", admission.subresource());
-  put("requestSubResource", admission.subresource());
-  put("name", admission.name());
-  put("namespace", admission.namespace_name());
-  const char* options = "CreateOptions";
-  switch (admission.operation()) {
-    case Admission::Operation::create: out.set("operation", "CREATE"); break;
-    case Admission::Operation::update:
-      out.set("operation", "UPDATE");
-      options = request.verb == Verb::patch ? "PatchOptions" : "UpdateOptions";
-      break;
-    case Admission::Operation::remove:
-      out.set("operation", "DELETE");
-      options = "DeleteOptions";
-      break;
-    case Admission::Operation::connect: out.set("operation", "CONNECT"); break;
-  }
-  out.set("options", Value::object({{"apiVersion", "meta.k8s.io/v1"}, {"kind", options}}));
-  return out;
-}
-
 PolicyRun::PolicyRun(Admission& admission, const CompiledPolicy& policy,
                      const model::Resource& version, Value object, Value old, Value parameters)
     : admission_(admission), policy_(policy) {
@@ -326,7 +287,7 @@ PolicyRun::PolicyRun(Admission& admission, const CompiledPolicy& policy,
   variables_ = {view(object),
                 view(old),
                 view(namespace_object),
-                view(admission_request(admission, version)),
+                view(webhooks::request_of(admission, version)),
                 view(parameters),
                 model::cel_authorizer(user, ask),
                 model::cel_request_resource(user, ask, asked.group, asked.plural,

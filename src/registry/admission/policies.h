@@ -83,7 +83,4 @@ Result<bool> match_conditions_hold(Admission& admission, const Value& conditions
                                    const model::Resource& version, const Value& object,
                                    const Value& old);
 
-// The AdmissionRequest that expressions see as `request`.
-Value admission_request(Admission& admission, const model::Resource& version);
-
 }  // namespace keelson::registry

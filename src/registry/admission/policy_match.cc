@@ -4,7 +4,7 @@
 
 #include "model/meta.h"
 #include "model/selector.h"
-#include "registry/crds/versions.h"
+#include "registry/webhooks/review.h"
 
 namespace keelson::registry {
 
@@ -135,10 +135,7 @@ bool is_exempt_from_policies(const Admission& admission) {
 
 Result<Value> in_version(Admission& admission, const model::Resource& version,
                          const Value& object) {
-  const model::Resource& present = *admission.call().storage;
-  if (object.is_null() || version.version == present.version) return object;
-  if (present.custom) return crds::convert(admission.state(), present, version, object);
-  return admission.state().converted(present, version, object);
+  return webhooks::object_in(admission, version, object);
 }
 
 std::string policy_object_name(Admission& admission) {

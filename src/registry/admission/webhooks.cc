@@ -115,12 +115,11 @@ Result<void> mutating_webhooks(Admission& admission) {
   if (is_left_alone(admission)) return {};
   const std::vector<Hook> hooks = webhooks::hooks_of(admission.state(), kMutating);
   if (hooks.empty()) return {};
-  Admission::Rounds& rounds = admission.rounds();
-  // Plug-ins of our own that changed what the webhooks had made count as a change.
-  if (rounds.again && !(rounds.last == admission.object())) rounds.require_all();
+  Admission::Rounds& rounds = admission.webhook_rounds();
+  rounds.begin(admission.object());
   for (const Hook& hook : hooks) {
     TRY(const auto interest, webhooks::interest_of(admission, hook));
-    if (!interest || (rounds.again && !rounds.wanted.contains(hook.id()))) continue;
+    if (!interest || rounds.skips(hook.id())) continue;
     const Opinion opinion = webhooks::opinion_of(admission, hook, **interest, true);
     std::string problem = opinion.why;
     bool changed = false;
@@ -135,10 +134,7 @@ Result<void> mutating_webhooks(Admission& admission) {
         TRY(changed, apply_opinion(admission, hook, **interest, opinion.response, problem));
         break;
     }
-    if (changed) {
-      rounds.require_all();
-      rounds.needed = true;
-    }
+    if (changed) rounds.changed();
     if (hook.spec["reinvocationPolicy"].as_string() == "IfNeeded") rounds.asked.insert(hook.id());
     if (!problem.empty() && !hook.ignores_failure()) return webhooks::failure(hook, problem);
   }

@@ -136,30 +136,12 @@ Value options_of(const Admission& admission, const Request& request) {
   return out;
 }
 
-// An AdmissionRequest without its uid.
-Result<Value> request_of(Admission& admission, const model::Resource& version) {
-  Call& call = admission.call();
-  const model::Resource& asked = *call.resource;
-  Value out = Value::object({{"kind", kind_of(admission, version)},
-                             {"resource", group_version(version, "resource", version.plural)},
-                             {"requestKind", kind_of(admission, asked)},
-                             {"requestResource", group_version(asked, "resource", asked.plural)},
-                             {"operation", operation_of(admission)},
-                             {"userInfo", user_of(admission.identity())},
-                             {"dryRun", call.request.dry()},
-                             {"options", options_of(admission, call.request)}});
-  if (!admission.subresource().empty()) {
-    out.set("subResource", admission.subresource());
-    out.set("requestSubResource", admission.subresource());
-  }
-  if (call.request.verb != Verb::remove_collection)
-    if (const std::string name = admission.name(); !name.empty()) out.set("name", name);
-  if (const std::string ns = namespace_of(admission); !ns.empty()) out.set("namespace", ns);
+Result<Value> with_objects(Admission& admission, const model::Resource& version, Value request) {
   TRY(Value object, object_in(admission, version, admission.object()));
   TRY(Value old, object_in(admission, version, admission.old()));
-  out.set("object", std::move(object));
-  out.set("oldObject", std::move(old));
-  return out;
+  request.set("object", std::move(object));
+  request.set("oldObject", std::move(old));
+  return request;
 }
 
 // The review version that the hook understands.
@@ -245,6 +227,27 @@ Result<Value> object_in(Admission& admission, const model::Resource& version, co
   return admission.state().converted(*call.storage, version, object);
 }
 
+Value request_of(Admission& admission, const model::Resource& version) {
+  Call& call = admission.call();
+  const model::Resource& asked = *call.resource;
+  Value out = Value::object({{"kind", kind_of(admission, version)},
+                             {"resource", group_version(version, "resource", version.plural)},
+                             {"requestKind", kind_of(admission, asked)},
+                             {"requestResource", group_version(asked, "resource", asked.plural)},
+                             {"operation", operation_of(admission)},
+                             {"userInfo", user_of(admission.identity())},
+                             {"dryRun", call.request.dry()},
+                             {"options", options_of(admission, call.request)}});
+  if (!admission.subresource().empty()) {
+    out.set("subResource", admission.subresource());
+    out.set("requestSubResource", admission.subresource());
+  }
+  if (call.request.verb != Verb::remove_collection)
+    if (const std::string name = admission.name(); !name.empty()) out.set("name", name);
+  if (const std::string ns = namespace_of(admission); !ns.empty()) out.set("namespace", ns);
+  return out;
+}
+
 Opinion opinion_of(Admission& admission, const Hook& hook, const model::Resource& version,
                    bool mutating) {
   Opinion out;
@@ -263,7 +266,7 @@ Opinion opinion_of(Admission& admission, const Hook& hook, const model::Resource
     return fail(
         "could not create admission objects: webhook does not accept known AdmissionReview "
         "versions (v1, v1beta1)");
-  const auto request = request_of(admission, version);
+  const auto request = with_objects(admission, version, request_of(admission, version));
   if (!request.ok()) return admission.state().is_waiting() ? out : fail(request.error().message);
   Registry::State& state = admission.state();
   const std::string question =

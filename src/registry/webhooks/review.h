@@ -48,7 +48,10 @@ Error no_dry_run(const Hook& hook);
 // The refusal in a response that does not allow.
 Error rejection(const Hook& hook, const Value& response);
 
-// The admission's object in that version, and back.
+// An AdmissionRequest without its uid and its objects.
+Value request_of(Admission& admission, const model::Resource& version);
+
+// The admission's object in that version; of a scale, the Scale.
 Result<Value> object_in(Admission& admission, const model::Resource& version, const Value& object);
 
 }  // namespace keelson::registry::webhooks
