@@ -179,6 +179,7 @@ EngineReport Engine::Parts::report() const {
         nodes->lost());
   out.losses.insert(out.losses.end(), addresses.losses.begin(), addresses.losses.end());
   out.problems = problems;
+  for (std::string& problem : nodes->problems()) out.problems.push_back(std::move(problem));
   for (const std::string& problem : network->problems())
     if (std::find(out.losses.begin(), out.losses.end(), problem) == out.losses.end())
       out.problems.push_back(problem);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "base/prng.h"
 #include "model/meta.h"
@@ -38,6 +39,7 @@ NodeHost::~NodeHost() {
 
 void NodeHost::start(std::function<void(Result<void>)> done) {
   driver_.set_on_exit([this](const std::string& run_id, const ContainerExit& exit) {
+    models_.erase(run_id);
     // An exit may drop its runner.
     for (const auto& [uid, runner] : runners_) {
       if (runner->machine().run(run_id) == nullptr) continue;
@@ -75,28 +77,31 @@ void NodeHost::start(std::function<void(Result<void>)> done) {
   });
 }
 
-// What still runs although its pod object is gone ends now.
+// What still runs although its pod object is gone ends now. The others' nodes may just not be
+// hosted yet; if their objects go before that, pod_changed() ends them.
 void NodeHost::end_orphans() {
-  if (recovered_.empty()) return;
-  orphanage_ = std::make_unique<NodeContext>(
-      NodeContext{cluster_, driver_, images_, options_.tokens, "", options_.host_address, Value()});
-  for (auto at = recovered_.begin(); at != recovered_.end();) {
-    const std::string uid = at->first;
-    const RecoveredPod& pod = at->second;
-    const Value current =
-        cluster_.get("pods", model::namespace_of(pod.pod), model::name_of(pod.pod));
-    if (model::uid_of(current) == uid) {  // its node may just not be hosted yet
-      ++at;
-      continue;
-    }
-    auto runner =
-        std::make_shared<PodRunner>(*orphanage_, pod.pod, [this, uid] { runners_.erase(uid); });
-    runners_[uid] = runner;
-    runner->adopt(pod);
-    runner->begin();
-    runner->pod_removed();
-    at = recovered_.erase(at);
-  }
+  std::vector<std::string> orphans;
+  for (const auto& [uid, pod] : recovered_)
+    if (model::uid_of(
+            cluster_.get("pods", model::namespace_of(pod.pod), model::name_of(pod.pod))) != uid)
+      orphans.push_back(uid);
+  for (const std::string& uid : orphans) end_orphan(uid);
+}
+
+void NodeHost::end_orphan(const std::string& uid) {
+  const auto at = recovered_.find(uid);
+  if (at == recovered_.end()) return;
+  const RecoveredPod pod = std::move(at->second);
+  recovered_.erase(at);
+  if (!orphanage_)
+    orphanage_ = std::make_unique<NodeContext>(NodeContext{
+        cluster_, driver_, images_, options_.tokens, "", options_.host_address, Value()});
+  auto runner =
+      std::make_shared<PodRunner>(*orphanage_, pod.pod, [this, uid] { runners_.erase(uid); });
+  runners_[uid] = runner;
+  runner->adopt(pod);
+  runner->begin();
+  runner->pod_removed();
 }
 
 void NodeHost::node_changed(const Value& before, const Value& after) {
@@ -220,7 +225,10 @@ void NodeHost::pod_changed(const Value& before, const Value& after) {
   const std::string uid(model::uid_of(object));
   const auto at = runners_.find(uid);
   if (after.is_null()) {
-    if (at != runners_.end()) at->second->pod_removed();
+    if (at != runners_.end())
+      at->second->pod_removed();
+    else
+      end_orphan(uid);
     return;
   }
   if (at != runners_.end()) {
@@ -310,6 +318,11 @@ void NodeHost::stop_everything(std::function<void()> done) {
     ++*left;
     driver_.tear_down(pod, sandbox, one_done);
   }
+  // Nobody claimed these yet.
+  for (const auto& [uid, pod] : std::exchange(recovered_, {})) {
+    ++*left;
+    driver_.tear_down(pod.pod, pod.sandbox, one_done);
+  }
   for (auto& [name, node] : nodes_) node.timer.reset();
   one_done();
 }
@@ -351,6 +364,21 @@ std::vector<StandInUse> NodeHost::stand_ins() const {
                      .builtin = builtin});
     }
   }
+  return out;
+}
+
+std::vector<std::string> NodeHost::problems() const {
+  constexpr std::size_t kTold = 10;
+  std::vector<std::string> out;
+  std::size_t more = 0;
+  for (const auto& [uid, runner] : runners_) {
+    if (runner->problem().empty()) continue;
+    if (out.size() < kTold)
+      out.push_back(runner->problem());
+    else
+      ++more;
+  }
+  if (more > 0) out.push_back("and so with " + std::to_string(more) + " more pods");
   return out;
 }
 

@@ -64,6 +64,8 @@ class NodeHost {
 
   std::vector<ContainerSample> samples();
   std::vector<StandInUse> stand_ins() const;
+  // What is wrong and does not mend itself, a line each.
+  std::vector<std::string> problems() const;
   const PodRunner* find(const std::string& pod_uid) const;
   std::vector<std::string> nodes() const;
   std::size_t pods() const { return runners_.size(); }
@@ -85,6 +87,7 @@ class NodeHost {
   void renew_lease(const std::string& name, const Value& node);
   void report_node(const std::string& name);
   void end_orphans();
+  void end_orphan(const std::string& uid);
   void refresh_models();
   void refresh_model(const Value& pod);
 

@@ -11,7 +11,10 @@
 namespace keelson::node {
 namespace {
 
-constexpr Duration kCommitRetry = Duration::milliseconds(200);
+constexpr Duration kCommitWait =
+    Duration::milliseconds(200);  // after a refusal; then twice as long
+constexpr Duration kCommitWaitMax = Duration::seconds(30);
+constexpr int kRefusalsToTell = 5;
 
 Value deleting_copy(const Value& pod, Instant now) {
   Value copy = pod;
@@ -69,6 +72,7 @@ void PodRunner::pod_changed(const Value& pod) {
       !(machine_.pod()["metadata"]["labels"] == pod["metadata"]["labels"]) ||
       !(machine_.pod()["metadata"]["annotations"] == pod["metadata"]["annotations"]);
   machine_.set_pod(pod);
+  commit_at_ = Instant();
   if (metadata && !volumes_.empty()) set_up_volumes();
   changed();
 }
@@ -394,7 +398,7 @@ void PodRunner::report(const Notice& notice) {
 
 // One write at a time; what changes meanwhile goes out with the next one.
 void PodRunner::commit_status() {
-  if (committing_ || removed_) return;
+  if (committing_ || removed_ || context_.cluster.now() < commit_at_) return;
   const Value& pod = machine_.pod();
   Value patch = status_patch(pod["status"], machine_.status(context_.cluster.now()));
   dirty_ = false;
@@ -418,6 +422,7 @@ void PodRunner::commit_status() {
     if (!self) return;
     self->committing_ = false;
     if (result.ok()) {
+      self->accepted();
       // Ours is at least as new as what the watch has brought so far.
       self->machine_.set_pod(std::move(result).value());
       if (self->dirty_ || self->removing_) self->changed();
@@ -425,10 +430,7 @@ void PodRunner::commit_status() {
     }
     if (result.error().reason == Reason::not_found) return;
     self->dirty_ = true;
-    const Instant again = self->context_.cluster.now() + kCommitRetry;
-    self->retry_ = self->context_.cluster.call_at(again, [weak] {
-      if (const auto later = weak.lock()) later->changed();
-    });
+    self->refused("status", result.error());
   });
 }
 
@@ -446,10 +448,27 @@ void PodRunner::commit_removal() {
     const auto self = weak.lock();
     if (!self || result.ok() || result.error().reason == Reason::not_found) return;
     self->removing_ = true;
-    const Instant again = self->context_.cluster.now() + kCommitRetry;
-    self->retry_ = self->context_.cluster.call_at(again, [weak] {
-      if (const auto later = weak.lock()) later->changed();
-    });
+    self->refused("removal", result.error());
+  });
+}
+
+void PodRunner::accepted() {
+  refusals_ = 0;
+  commit_at_ = Instant();
+  problem_.clear();
+}
+
+// Longer and longer waits, until somebody else changes the pod: then at once.
+void PodRunner::refused(std::string_view what, const Error& error) {
+  Duration wait = kCommitWait;
+  for (int i = 0; i < refusals_ && wait < kCommitWaitMax; ++i) wait = wait * 2;
+  ++refusals_;
+  commit_at_ = context_.cluster.now() + std::min(wait, kCommitWaitMax);
+  if (refusals_ >= kRefusalsToTell)
+    problem_ = "the " + std::string(what) + " of pod " + pod_text(machine_.pod()) +
+               " is refused: " + error.message;
+  retry_ = context_.cluster.call_at(commit_at_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->changed();
   });
 }
 

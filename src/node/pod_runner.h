@@ -45,6 +45,8 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
 
   const PodMachine& machine() const { return machine_; }
   const std::string& uid() const { return uid_; }
+  // What keeps this pod's status from being written, once it has lasted; else empty.
+  const std::string& problem() const { return problem_; }
 
  private:
   void schedule(Instant at);
@@ -60,6 +62,8 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   void report(const Notice& notice);
   void commit_status();
   void commit_removal();
+  void accepted();
+  void refused(std::string_view what, const Error& error);
   void changed();
   PodFacts facts() const;
   NetworkProbe network_probe(const Value& handler, const Value& container,
@@ -77,6 +81,9 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   bool syncing_ = false, dirty_ = true;
   bool committing_ = false, removing_ = false, removed_ = false, over_ = false;
   std::shared_ptr<void> retry_;
+  Instant commit_at_;  // no write before
+  int refusals_ = 0;   // in a row
+  std::string problem_;
 };
 
 }  // namespace keelson::node

@@ -78,6 +78,82 @@ constexpr auto kWeb = R"({"containers": [{"name": "web", "image": "web:1",
   "ports": [{"name": "http", "containerPort": 8080}],
   "readinessProbe": {"httpGet": {"port": "http", "path": "/ready"}, "periodSeconds": 5}}]})";
 
+TEST(RecoveredPods, EndWithTheirObjectsEvenIfTheirNodeIsNotHosted) {
+  host::VirtualLoop loop;
+  TestCluster cluster(loop);
+  SimulatedDriver driver(cluster, [](const Value&, const Value&) { return PodModel(); });
+  SimulatedImages images;
+  auto host = std::make_unique<NodeHost>(cluster, driver, images, NodeHost::Options{});
+  cluster.put_object("nodes", parse(R"({"metadata": {"name": "n1",
+      "labels": {"keelson.dev/pool": "a"}}})"));
+  host->start([](Result<void>) {});
+  cluster.put_object("pods", parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "uid": "u1"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]}})"));
+  loop.run_for(Duration::seconds(5));
+  const auto running = [&] {
+    std::size_t count = 99;
+    driver.recover([&](Result<std::vector<RecoveredPod>> found) { count = found->size(); });
+    loop.run_for(Duration::seconds(1));
+    return count;
+  };
+  EXPECT_EQ(running(), 1u);
+  host.reset();
+  Value node = cluster.get("nodes", "", "n1");
+  node.edit("metadata").erase("labels");
+  cluster.put_object("nodes", node);
+  host = std::make_unique<NodeHost>(cluster, driver, images, NodeHost::Options{});
+  host->start([](Result<void>) {});
+  loop.run_for(Duration::seconds(10));
+  EXPECT_EQ(running(), 1u);
+  (void)cluster.apply({.verb = cluster::Write::Verb::remove,
+                       .resource = "pods",
+                       .namespace_ = "default",
+                       .name = "p",
+                       .grace_seconds = 0});
+  loop.run_for(Duration::seconds(10));
+  EXPECT_EQ(running(), 0u);
+}
+
+// A cluster that refuses what nodes write of pods while it is told to.
+class RefusingCluster : public TestCluster {
+ public:
+  using TestCluster::TestCluster;
+  void commit(cluster::Write write, std::function<void(Result<codec::Value>)> done) override {
+    if (!refusing || write.resource != "pods") return TestCluster::commit(write, std::move(done));
+    ++refused;
+    answers_.push_back(call_at(now(), [done = std::move(done)] {
+      done(Error{Reason::invalid, "no such field"});
+    }));
+  }
+  bool refusing = true;
+  int refused = 0;
+
+ private:
+  std::vector<std::shared_ptr<void>> answers_;
+};
+
+TEST(RefusedStatuses, AreWrittenLessAndLessOftenAndTold) {
+  host::VirtualLoop loop;
+  RefusingCluster cluster(loop);
+  SimulatedDriver driver(cluster, [](const Value&, const Value&) { return PodModel(); });
+  SimulatedImages images;
+  NodeHost host(cluster, driver, images, {});
+  cluster.put_object("nodes", parse(R"({"metadata": {"name": "n1",
+      "labels": {"keelson.dev/pool": "a"}}})"));
+  host.start([](Result<void>) {});
+  cluster.put_object("pods", parse(R"({"metadata": {"name": "p", "namespace": "default",
+      "uid": "u1"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]}})"));
+  loop.run_for(Duration::minutes(10));
+  EXPECT_GT(cluster.refused, 10);
+  EXPECT_LT(cluster.refused, 40);  // 0.2 s, 0.4 s, ... 30 s
+  ASSERT_EQ(host.problems().size(), 1u);
+  EXPECT_NE(host.problems()[0].find("no such field"), std::string::npos) << host.problems()[0];
+  cluster.refusing = false;
+  loop.run_for(Duration::seconds(31));
+  EXPECT_TRUE(host.problems().empty());
+  EXPECT_EQ(cluster.get("pods", "default", "p")["status"]["phase"].str(), "Running");
+}
+
 TEST_F(SimulatedPods, NodeReportsItself) {
   const Value node = cluster_.get("nodes", "", "n1");
   EXPECT_TRUE(model::condition_is_true(node, "Ready"));

@@ -85,6 +85,7 @@ CrunDriver::CrunDriver(host::Loop& loop, host::Sockets& sockets, host::Processes
       network_(network),
       options_(std::move(options)),
       disk_(options_.root),
+      trash_(loop, options_.root + "/trash"),
       keeper_(loop, sockets, processes, options_.root),
       capabilities_mask_(own_capabilities()) {
   keeper_.on_event = [this](const Value& event) { on_event(event); };
@@ -200,11 +201,6 @@ void CrunDriver::sandbox_attached(const Value& pod, int attempt, cluster::PodAtt
         own_network ? keeper_.seen(directory + "/ns/net") : attachment.network_namespace;
   const std::string resolver =
       attachment.resolver.empty() ? read_whole("/etc/resolv.conf") : attachment.resolver;
-  (void)write_whole(directory + "/hosts", uses_host_network(pod) ? read_whole("/etc/hosts")
-                                                                 : hosts_of(pod, sandbox.address));
-  (void)write_whole(directory + "/resolv.conf", resolver);
-  (void)write_whole(directory + "/hostname", hostname_of(pod) + "\n");
-  (void)write_whole(directory + "/pod.json", codec::to_json(pod), 0600);
   const Value stored = Value::object({{"id", sandbox.id},
                                       {"attempt", attempt},
                                       {"address", sandbox.address},
@@ -212,7 +208,17 @@ void CrunDriver::sandbox_attached(const Value& pod, int attempt, cluster::PodAtt
                                       {"reachable", attachment.reachable},
                                       {"attached", !uses_host_network(pod)},
                                       {"boot", read_whole("/proc/sys/kernel/random/boot_id", 64)}});
-  (void)write_whole(directory + "/sandbox.json", codec::to_json(stored), 0600);
+  const auto write_all = [&]() -> Result<void> {
+    TRY_VOID(write_whole(directory + "/hosts", uses_host_network(pod)
+                                                   ? read_whole("/etc/hosts")
+                                                   : hosts_of(pod, sandbox.address)));
+    TRY_VOID(write_whole(directory + "/resolv.conf", resolver));
+    TRY_VOID(write_whole(directory + "/hostname", hostname_of(pod) + "\n"));
+    TRY_VOID(write_whole(directory + "/pod.json", codec::to_json(pod), 0600));
+    return write_whole(directory + "/sandbox.json", codec::to_json(stored), 0600);
+  };
+  // A pod without its records would be lost with the engine.
+  if (const auto written = write_all(); !written.ok()) return done(written.error());
   PodRecord& record = pods_[uid];
   record.pod = pod;
   record.sandbox = sandbox;
@@ -269,8 +275,7 @@ std::string CrunDriver::termination_message(const RunRecord& record, bool failed
   std::string message = read_whole(record.directory + "/termination", kTerminationBytesMax);
   if (!message.empty() || !failed || record.fallback_log.empty()) return message;
   // The end of the log, without the times and stream names of its lines.
-  const std::string log = read_whole(record.fallback_log);
-  const std::string tail = log.substr(log.size() > 4096 ? log.size() - 4096 : 0);
+  const std::string tail = read_end(record.fallback_log, 4096);
   for (const std::string& line : split(tail, '\n')) {
     const std::size_t at = line.find(" F ");
     if (at != std::string::npos) message += line.substr(at + 3) + "\n";
@@ -286,7 +291,7 @@ void CrunDriver::remove_container(const Value& pod, const std::string& run_id) {
       disk_.log(pod, state["container"].as_string(), static_cast<int>(state["attempt"].as_int()));
   ::unlink(log.c_str());
   ::unlink((log + ".1").c_str());
-  remove_tree(at->second.directory);
+  trash_.put(at->second.directory);
   runs_.erase(at);
 }
 
@@ -316,7 +321,7 @@ void CrunDriver::put_away(const std::string& uid, std::function<void()> done) {
                [this, alive = alive_, uid, directory, done = std::move(done)](Result<Value>) {
                  if (!*alive) return;
                  cgroups_.remove(cgroup_of_pod(uid));
-                 remove_tree(directory);
+                 trash_.put(directory);
                  std::erase_if(runs_, [&](const auto& entry) { return entry.second.uid == uid; });
                  const auto record = pods_.find(uid);
                  if (record == pods_.end() || !record->second.attached) {
@@ -332,7 +337,7 @@ void CrunDriver::put_away(const std::string& uid, std::function<void()> done) {
 
 void CrunDriver::purge(const std::string& pod_uid) {
   for (const std::string& name : names_in(disk_.root() + "/logs"))
-    if (name.ends_with("_" + pod_uid)) remove_tree(disk_.root() + "/logs/" + name);
+    if (name.ends_with("_" + pod_uid)) trash_.put(disk_.root() + "/logs/" + name);
 }
 
 std::vector<std::string> CrunDriver::exec_argv(const std::string& run_id, bool terminal,
@@ -359,8 +364,9 @@ void CrunDriver::exec(const std::string& run_id, std::vector<std::string> argv, 
     call(std::move(outcome));
   };
   host::SpawnOptions options;
-  // timeout(1) of the host ends the command itself; we only stop waiting.
-  const std::int64_t seconds = std::max<std::int64_t>(1, timeout.count_seconds());
+  // timeout(1) of the host ends the command itself, a little after we stop waiting: so a command
+  // that ends by itself with the code that timeout(1) would give is not taken for a late one.
+  const std::int64_t seconds = std::max<std::int64_t>(1, timeout.count_seconds() + 1);
   options.argv = {"timeout", "-s", "KILL", std::to_string(seconds)};
   for (std::string& word : exec_argv(run_id, false, argv)) options.argv.push_back(std::move(word));
   options.mount_namespace = exec_mounts();
@@ -372,7 +378,6 @@ void CrunDriver::exec(const std::string& run_id, std::vector<std::string> argv, 
     if (!output.ok()) return finish(output.error());
     ExecOutcome outcome;
     outcome.code = output->status.code;
-    outcome.timed_out = outcome.code == 124 || outcome.code == 137;
     outcome.output = output->out + output->err;
     if (outcome.output.size() > kExecOutputMax) outcome.output.resize(kExecOutputMax);
     finish(std::move(outcome));

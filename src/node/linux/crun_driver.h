@@ -18,6 +18,7 @@
 #include "node/linux/disk.h"
 #include "node/linux/keeper_client.h"
 #include "node/linux/oci_spec.h"
+#include "node/linux/trash.h"
 
 namespace keelson::node {
 
@@ -73,6 +74,8 @@ class CrunDriver : public Driver {
   // Ends the keeper if nothing runs any more, and removes the parent cgroup.
   void end_keeper(std::function<void()> done);
   const KeeperClient& keeper() const { return keeper_; }
+  // What keeps containers from starting and ending at present; else empty.
+  const std::string& problem() const { return keeper_.problem(); }
 
  protected:
   struct RunRecord {
@@ -126,6 +129,7 @@ class CrunDriver : public Driver {
   cluster::PodNetwork& network_;
   LinuxDriverOptions options_;
   Disk disk_;
+  Trash trash_;
   Cgroups cgroups_;
   KeeperClient keeper_;
   OnExit on_exit_;

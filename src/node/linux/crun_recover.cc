@@ -27,6 +27,7 @@ void CrunDriver::recover(std::function<void(Result<std::vector<RecoveredPod>>)> 
     if (const auto made = make_directory(disk_.root() + std::string(part), 0700); !made.ok())
       return done(made.error());
   cgroups_.make("/keelson/" + options_.name, 1024);
+  trash_.empty();
   keeper_.start([this, alive = alive_, done = std::move(done)](Result<void> started) {
     if (!*alive) return;
     if (!started.ok()) return done(started.error());
@@ -52,7 +53,7 @@ void CrunDriver::adopt_found(const Value& listed, std::vector<RecoveredPod>& out
     // Never finished, or of before the machine started: there is nothing to go on with.
     if (!stored.is_object() || stored["boot"].as_string() != boot) {
       cgroups_.remove(cgroup_of_pod(uid));
-      remove_tree(disk_.pod(uid));
+      trash_.put(disk_.pod(uid));
       continue;
     }
     out.push_back(read_pod(uid, alive));

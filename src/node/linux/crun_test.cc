@@ -255,6 +255,11 @@ TEST_F(CrunPods, EnvironmentVolumesAndTheirUpdates) {
   EXPECT_NE(exec({"sh", "-c", "echo y > /etc/conf/new"}).code, 0);
   EXPECT_NE(exec({"sh", "-c", "echo y > /usr/new"}).code, 0);
   EXPECT_EQ(exec({"hostname"}).output, "p\n");
+  for (const int code : {124, 137}) {  // what timeout(1) gives
+    const ExecOutcome outcome = exec({"sh", "-c", "exit " + std::to_string(code)});
+    EXPECT_EQ(outcome.code, code);
+    EXPECT_FALSE(outcome.timed_out);
+  }
   Value changed = cluster_->get("configmaps", "default", "conf");
   changed.edit("data").set("key", "two");
   cluster_->put_object("configmaps", changed);
@@ -338,6 +343,7 @@ TEST_F(CrunPods, DeletionLeavesNothing) {
   EXPECT_TRUE(names_in(root_ + "/pods").empty());
   EXPECT_TRUE(names_in(root_ + "/logs").empty());
   EXPECT_TRUE(names_in(root_ + "/crun").empty());
+  EXPECT_TRUE(wait([&] { return names_in(root_ + "/trash").empty(); }));
   EXPECT_EQ(read_whole("/proc/" + std::to_string(driver_->keeper().pid()) + "/mounts").find(root_),
             std::string::npos);
 }
@@ -531,7 +537,11 @@ TEST_F(CrunPods, ImagesComeFromArchives) {
   EXPECT_TRUE(library.list()[0].used);
   EXPECT_GT(library.list()[0].bytes, 10'000);
   EXPECT_EQ(library.remove("app:1").error().reason, Reason::conflict);
-  const auto entries = [&] { return names_in(root_ + "/images").size(); };
+  const auto entries = [&] {
+    const auto names = names_in(root_ + "/images");
+    return static_cast<std::size_t>(std::count_if(
+        names.begin(), names.end(), [](const std::string& name) { return name != ".trash"; }));
+  };
   std::string newer;
   processes_->run({.argv = {"umoci", "config", "--image", root_ + "/l:v1", "--config.env", "A=b"}},
                   "", [&](Result<host::Processes::Output>) {
@@ -542,10 +552,13 @@ TEST_F(CrunPods, ImagesComeFromArchives) {
   EXPECT_NE(newer, image_id);
   EXPECT_EQ(entries(), 2u);
   EXPECT_FALSE(library.list()[0].used);
+  EXPECT_EQ(images_->node_images().size(), 1u);
   EXPECT_TRUE(library.remove("app:1").ok());
   EXPECT_EQ(library.list().size(), 0u);
   EXPECT_EQ(entries(), 1u);
+  EXPECT_TRUE(images_->node_images().empty());
   EXPECT_EQ(library.remove("app:1").error().reason, Reason::not_found);
+  EXPECT_TRUE(wait([&] { return names_in(root_ + "/images/.trash").empty(); }));
 }
 
 // A network whose namespaces come from outside, as the bridge's do.

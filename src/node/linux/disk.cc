@@ -88,6 +88,22 @@ std::string read_whole(const std::string& path, std::size_t bytes_max) {
   return out;
 }
 
+std::string read_end(const std::string& path, std::size_t bytes_max) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  struct stat info {};
+  const auto wanted = static_cast<off_t>(bytes_max);
+  const off_t from = ::fstat(fd, &info) == 0 && info.st_size > wanted ? info.st_size - wanted : 0;
+  std::string out(bytes_max, '\0');
+  std::size_t got = 0;
+  for (ssize_t n = 0; got < out.size() && (n = ::pread(fd, out.data() + got, out.size() - got,
+                                                       from + static_cast<off_t>(got))) > 0;)
+    got += static_cast<std::size_t>(n);
+  ::close(fd);
+  out.resize(got);
+  return out;
+}
+
 void remove_tree(const std::string& path) {
   // FTW_MOUNT: what is mounted below belongs to somebody else.
   ::nftw(path.c_str(), remove_entry, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);

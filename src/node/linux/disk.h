@@ -1,6 +1,7 @@
 // Files on the node's disk: where everything of a pod lies, and the few operations on it. Layout
 // below the node directory:
 //   k.sock  helper-HASH  crun/                    keeper and runtime
+//   trash/                                        on its way out (node/linux/trash.h)
 //   images/                                       local image store
 //   pods/UID/pod.json sandbox.json hosts resolv.conf ns/{ipc,uts,net} volumes/NAME/
 //   pods/UID/c/ID12/state.json config.json rootfs/ upper/ work/ out err in pid exit termination
@@ -41,6 +42,7 @@ class Disk {
 Result<void> make_directory(const std::string& path, int mode = 0755);  // with parents
 Result<void> write_whole(const std::string& path, std::string_view bytes, int mode = 0644);
 std::string read_whole(const std::string& path, std::size_t bytes_max = 1024 * 1024);
+std::string read_end(const std::string& path, std::size_t bytes_max);  // the last of a file
 void remove_tree(const std::string& path);
 std::vector<std::string> names_in(const std::string& path);  // sorted
 

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,7 +108,7 @@ void ImageLibrary::load(const std::string& source, const std::string& name, Done
   fetch->source = source;
   fetch->name = *full_name;
   fetch->work = directory_of(*full_name) + "." + std::to_string(::getpid()) + ".part";
-  remove_tree(fetch->work);
+  discard(fetch->work);
   (void)make_directory(fetch->work, 0755);
   const std::string copy = fetch->work + "/oci:image";
   std::vector<std::string> fetch_argv = {"skopeo", "copy", "--quiet"};
@@ -136,7 +137,7 @@ void ImageLibrary::run(const std::shared_ptr<Fetch>& fetch, std::size_t step) {
           return run(fetch, step + 1);
         else
           result = put_in_place(*fetch);
-        remove_tree(fetch->work);
+        discard(fetch->work);
         empty_trash();
         for (const auto& done : std::exchange(fetching_[fetch->name], {})) done(result);
         fetching_.erase(fetch->name);
@@ -158,7 +159,7 @@ Result<std::string> ImageLibrary::put_in_place(const Fetch& fetch) {
                      {"bytes", bytes},
                      {"config", blob(layout, manifest["config"]["digest"].str())["config"]}});
   TRY_VOID(write_whole(fetch.work + "/image.json", codec::to_json(stored)));
-  remove_tree(layout);
+  discard(layout);
   ::unlink((fetch.work + "/auth.json").c_str());
   const std::string home = directory_of(fetch.name);
   TRY_VOID(put_away(home));
@@ -186,30 +187,60 @@ std::set<std::string> ImageLibrary::ids_in_use() const {
   return ids;
 }
 
-// What nobody stands on any more, and what a process that is gone left unfinished.
+// Out of sight by a rename; the files, which may be many, are removed by rm(1).
+void ImageLibrary::discard(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) return;
+  const std::string trash = directory_ + "/.trash";
+  (void)make_directory(trash, 0700);
+  const std::string name =
+      trash + "/" + std::to_string(::getpid()) + "-" + std::to_string(++discarded_);
+  if (::rename(path.c_str(), name.c_str()) != 0) return remove_tree(path);
+  host::SpawnOptions options;
+  options.argv = {"rm", "-rf", "--one-file-system", "--", name};
+  options.directory = "/";
+  processes_.run(options, "", [](Result<host::Processes::Output>) {});
+}
+
 void ImageLibrary::empty_trash() {
+  const std::string trash = directory_ + "/.trash";
+  for (const std::string& entry : names_in(trash)) {
+    const int pid = static_cast<int>(parse_int(entry.substr(0, entry.find('-'))).value_or(0));
+    const bool gone = pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH);
+    if (gone) discard(trash + "/" + entry);
+  }
   const std::set<std::string> used = ids_in_use();
   for (const std::string& entry : names_in(directory_)) {
     const std::string path = directory_ + "/" + entry;
     if (entry.ends_with(".gone")) {
-      if (used.count(read_json(path + "/image.json")["id"].str()) == 0) remove_tree(path);
+      if (used.count(read_json(path + "/image.json")["id"].str()) == 0) discard(path);
     } else if (entry.ends_with(".part")) {
       const auto parts = split(entry, '.');
       const int pid = parts.size() == 3 ? static_cast<int>(parse_int(parts[1]).value_or(0)) : 0;
-      if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) remove_tree(path);
+      if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) discard(path);
     }
   }
 }
 
 std::vector<StoredImage> ImageLibrary::list() const {
   const std::set<std::string> used = ids_in_use();
+  std::vector<StoredImage> images = stored();
+  for (StoredImage& image : images) image.used = used.count(image.id) > 0;
+  return images;
+}
+
+Instant ImageLibrary::changed_at() const {
+  struct stat info {};
+  if (::stat(directory_.c_str(), &info) != 0) return Instant();
+  return Instant::unix_nanoseconds(info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec);
+}
+
+std::vector<StoredImage> ImageLibrary::stored() const {
   std::vector<StoredImage> images;
   for (const std::string& entry : names_in(directory_)) {
     if (entry.find('.') != std::string::npos) continue;
-    const Value stored = read_json(directory_ + "/" + entry + "/image.json");
-    if (!stored.is_object()) continue;
-    images.push_back({stored["name"].str(), stored["id"].str(), stored["bytes"].as_int(),
-                      used.count(stored["id"].str()) > 0});
+    const Value image = read_json(directory_ + "/" + entry + "/image.json");
+    if (!image.is_object()) continue;
+    images.push_back({image["name"].str(), image["id"].str(), image["bytes"].as_int(), false});
   }
   std::sort(images.begin(), images.end(),
             [](const StoredImage& a, const StoredImage& b) { return a.name < b.name; });

@@ -5,6 +5,7 @@
 //   HASH/{image.json, bundle/rootfs}   of the full name
 //   HASH.PID.part                      being unpacked by this process
 //   HASH.N.gone                        replaced
+//   .trash/PID-N                       being removed, by a program of its own
 // Must not know pods or registries' secrets; who asks names source and credentials.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "host/processes.h"
 #include "node/images.h"
 
@@ -39,7 +41,12 @@ class ImageLibrary {
             const std::string& credentials = {});
   // Fills all but what stand-ins have; false if there is no such image.
   bool find(const std::string& full_name, Image& image) const;
-  std::vector<StoredImage> list() const;  // by name
+  std::vector<StoredImage> list() const;    // by name
+  std::vector<StoredImage> stored() const;  // the same but for `used`, which takes many files
+  // When an image came or went last; changes of the last instants may be missing. Zero: no idea.
+  Instant changed_at() const;
+  // Removes what nobody stands on any more, and what a process that is gone left unfinished.
+  void empty_trash();
   // not_found; conflict while a container stands on it.
   Result<void> remove(const std::string& name);
 
@@ -50,11 +57,12 @@ class ImageLibrary {
   void run(const std::shared_ptr<Fetch>& fetch, std::size_t step);
   Result<std::string> put_in_place(const Fetch& fetch);
   Result<void> put_away(const std::string& home);
-  void empty_trash();
+  void discard(const std::string& path);
 
   host::Processes& processes_;
   std::string directory_, pods_;
   std::map<std::string, std::vector<Done>> fetching_;
+  std::uint64_t discarded_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -11,7 +11,9 @@ namespace keelson::node {
 ImageStore::ImageStore(cluster::Cluster& cluster, host::Processes& processes, Options options)
     : cluster_(cluster),
       options_(std::move(options)),
-      library_(processes, options_.directory, options_.pods) {}
+      library_(processes, options_.directory, options_.pods) {
+  library_.empty_trash();
+}
 
 ImageStore::~ImageStore() {
   *alive_ = false;
@@ -105,11 +107,18 @@ void ImageStore::pull(const Value& pod, const std::string& image, const std::str
       credentials_of(pod));
 }
 
+// Every node asks at every beat.
 Value ImageStore::node_images() const {
+  const Instant changed = library_.changed_at();
+  if (!changed.is_zero() && changed == node_images_of_) return node_images_;
   Value images = Value::array();
-  for (const StoredImage& image : library_.list())
+  for (const StoredImage& image : library_.stored())
     images.push_back(Value::object(
         {{"names", Value::array({image.id, image.name})}, {"sizeBytes", image.bytes}}));
+  // Another change within the same tick of the disk's clock would look the same.
+  const bool settled = cluster_.now() - changed > Duration::seconds(1);
+  node_images_ = images;
+  node_images_of_ = settled ? changed : Instant();
   return images;
 }
 

@@ -35,6 +35,8 @@ class ImageStore : public Images {
   cluster::Cluster& cluster_;
   Options options_;
   ImageLibrary library_;
+  mutable Value node_images_;       // as of node_images_of_; zero: unknown
+  mutable Instant node_images_of_;  // ImageLibrary::changed_at()
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -19,6 +21,9 @@ namespace {
 
 constexpr int kAttemptsMax = 500;
 constexpr Duration kAttemptPause = Duration::milliseconds(4);
+constexpr Duration kReconnectPause = Duration::seconds(1);
+constexpr Duration kReconnectPauseMax = Duration::seconds(30);
+constexpr Duration kCallLimit = Duration::minutes(2);
 
 }  // namespace
 
@@ -114,7 +119,8 @@ void KeeperClient::call(Value request, std::function<void(Result<Value>)> done) 
   }
   const std::int64_t id = next_id_++;
   request.set("id", id);
-  waiting_[id] = std::move(done);
+  waiting_[id] = {std::move(done),
+                  loop_.call_at(loop_.now() + kCallLimit, [this, id] { give_up(id); })};
   stream_->write(codec::to_json(request) + "\n");
 }
 
@@ -132,7 +138,7 @@ void KeeperClient::receive(std::string_view bytes) {
     }
     const auto at = waiting_.find((*message)["id"].as_int());
     if (at == waiting_.end()) continue;
-    const auto done = std::move(at->second);
+    const auto done = std::move(at->second.done);
     waiting_.erase(at);
     if ((*message)["ok"].as_bool())
       done(*message);
@@ -148,12 +154,39 @@ void KeeperClient::lost() {
     if (!*alive) return;
     stream_.reset();
     auto waiting = std::exchange(waiting_, {});
-    for (auto& [id, done] : waiting)
-      done(Error{Reason::service_unavailable, "the keeper was lost"});
-    connect(0, false, [this](Result<void> again) {
-      if (again.ok() && on_replaced) on_replaced();
-    });
+    for (auto& [id, call] : waiting)
+      call.done(Error{Reason::service_unavailable, "the keeper was lost"});
+    // Lost again before its greeting: then the next try is on its way.
+    if (!*alive || std::exchange(reconnecting_, true)) return;
+    pause_ = kReconnectPause;
+    connect_again();
   });
+}
+
+void KeeperClient::connect_again() {
+  connect(0, false, [this](Result<void> again) {
+    if (again.ok()) {
+      reconnecting_ = false;
+      if (!problem_.empty()) std::fprintf(stderr, "the keeper of containers answers again\n");
+      problem_.clear();
+      if (on_replaced) on_replaced();
+      return;
+    }
+    problem_ = "no container starts or ends: " + again.error().message;
+    std::fprintf(stderr, "%s; trying again in %s\n", problem_.c_str(), to_text(pause_).c_str());
+    // A connection that does not greet is none.
+    if (stream_) loop_.post([stream = std::shared_ptr<host::Stream>(std::move(stream_))] {});
+    timer_ = loop_.call_at(loop_.now() + pause_, [this] { connect_again(); });
+    pause_ = std::min(pause_ * 2, kReconnectPauseMax);
+  });
+}
+
+void KeeperClient::give_up(std::int64_t id) {
+  const auto at = waiting_.find(id);
+  if (at == waiting_.end()) return;
+  const auto done = std::move(at->second.done);
+  waiting_.erase(at);
+  done(Error{Reason::timeout, "the keeper did not answer within " + to_text(kCallLimit)});
 }
 
 }  // namespace keelson::node

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "codec/value.h"
 #include "host/loop.h"
 #include "host/processes.h"
@@ -27,7 +28,8 @@ class KeeperClient {
   ~KeeperClient();
 
   void start(std::function<void(Result<void>)> done);
-  // One answer per call; an Error if the keeper refused or was lost.
+  // One answer per call; an Error if the keeper refused, was lost, or took longer than two minutes
+  // (what it does takes milliseconds; a machine that swaps takes longer).
   void call(Value request, std::function<void(Result<Value>)> done);
   // From now on its end is no loss: no other keeper is started.
   void expect_end() { ending_ = true; }
@@ -35,6 +37,8 @@ class KeeperClient {
   std::function<void(const Value& event)> on_event;  // exits
   std::function<void()> on_replaced;                 // a new keeper, which knows no container
 
+  // Empty, or why there is no keeper at present; connecting is tried again and again.
+  const std::string& problem() const { return problem_; }
   int pid() const { return pid_; }
   // Why it cannot mount for containers; empty: it can.
   const std::string& unprivileged() const { return unprivileged_; }
@@ -55,6 +59,8 @@ class KeeperClient {
   void connected(std::unique_ptr<host::Stream> stream, Done done);
   void receive(std::string_view bytes);
   void lost();
+  void connect_again();
+  void give_up(std::int64_t id);
 
   host::Loop& loop_;
   host::Sockets& sockets_;
@@ -62,11 +68,16 @@ class KeeperClient {
   std::string directory_, helper_;
   std::unique_ptr<host::Stream> stream_;
   std::string buffer_;
-  std::map<std::int64_t, std::function<void(Result<Value>)>> waiting_;
+  struct Waiting {
+    std::function<void(Result<Value>)> done;
+    std::shared_ptr<void> timer;
+  };
+  std::map<std::int64_t, Waiting> waiting_;
   std::int64_t next_id_ = 1;
   int pid_ = -1;
-  std::string unprivileged_;
-  bool ending_ = false;
+  std::string unprivileged_, problem_;
+  Duration pause_;  // before the next try to connect
+  bool ending_ = false, reconnecting_ = false;
   std::shared_ptr<void> timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -100,6 +100,12 @@ void LiveNodes::start(std::function<void(Result<void>)> done) {
   host_->start(std::move(done));
 }
 
+std::vector<std::string> LiveNodes::problems() const {
+  std::vector<std::string> out = host_->problems();
+  if (!driver_->problem().empty()) out.insert(out.begin(), driver_->problem());
+  return out;
+}
+
 void LiveNodes::stop(std::function<void()> done) {
   host_->stop_everything([this, done = std::move(done)] { driver_->end_keeper(done); });
 }

@@ -47,6 +47,8 @@ class LiveNodes {
   NodePodStreams& streams() { return *streams_; }
   ImageStore& images() { return *images_; }
   Scale scale() const;
+  // What is wrong at present, a line each.
+  std::vector<std::string> problems() const;
   // Empty, or what is missing for real containers: then pods are plain processes.
   const std::string& lost() const { return lost_; }
 

@@ -29,7 +29,6 @@ void ProcessDriver::sandbox_attached(const Value& pod, int attempt, cluster::Pod
     for (const auto& [other, record] : pods_)
       if (other != uid && record.sandbox.address == sandbox.address) taken = true;
   }
-  (void)write_whole(directory + "/pod.json", codec::to_json(pod), 0600);
   const Value stored = Value::object({{"id", sandbox.id},
                                       {"attempt", attempt},
                                       {"address", sandbox.address},
@@ -37,7 +36,10 @@ void ProcessDriver::sandbox_attached(const Value& pod, int attempt, cluster::Pod
                                       {"reachable", true},
                                       {"attached", false},
                                       {"boot", read_whole("/proc/sys/kernel/random/boot_id", 64)}});
-  (void)write_whole(directory + "/sandbox.json", codec::to_json(stored), 0600);
+  for (const auto& [name, value] : {std::pair("/pod.json", &pod), {"/sandbox.json", &stored}})
+    if (const auto written = write_whole(directory + name, codec::to_json(*value), 0600);
+        !written.ok())
+      return done(written.error());
   PodRecord& record = pods_[uid];
   record.pod = pod;
   record.sandbox = sandbox;
