@@ -1,5 +1,8 @@
 #include "registry/admission/policies.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/text.h"
 #include "codec/json.h"
 #include "model/cel/authorizer.h"
@@ -11,10 +14,10 @@ namespace keelson::registry {
 
 namespace {
 
+constexpr std::size_t kNamespaceObject = 2;  // its place among the variables
+
 using codec::cel::Datum;
 using model::AdmissionScope;
-
-constexpr std::uint64_t kBudget = 10'000'000;  // of one policy on one request
 
 std::string resource_of(bool mutating, bool bindings) {
   return std::string(mutating ? "mutating" : "validating") +
@@ -303,28 +306,38 @@ Datum PolicyRun::evaluate(const CompiledPolicy::Named& expression) {
   codec::cel::Budget budget;
   const Datum result = expression.compiled.program->evaluate(variables_, budget);
   used_ += budget.used;
-  if (used_ > kBudget)
-    return Datum::error(
-        "validation failed due to running out of cost budget, no further validation rules will be "
-        "run");
-  return result;
+  return is_out_of_budget() ? Datum::error(kOutOfBudget) : result;
 }
 
 Result<bool> PolicyRun::conditions_hold() {
-  std::string fault;
+  if (policy_.conditions.empty()) return true;
+  const Datum in_namespace = std::exchange(variables_[kNamespaceObject], Datum::null());
+  used_ = 0;
+  budget_ = kConditionsBudget;
+  std::vector<std::string> faults;
+  bool holds = true;
   for (const CompiledPolicy::Named& condition : policy_.conditions) {
     const Datum result = evaluate(condition);
-    if (result.is_error()) {
-      if (fault.empty())
-        fault =
-            "expression '" + condition.text + "' resulted in error: " + std::string(result.text());
+    if (is_out_of_budget()) {
+      faults = {kOutOfBudget};
+      holds = true;
+      break;
+    }
+    if (!result.is_error()) {
+      holds = holds && result.is_true();
       continue;
     }
-    if (!result.is_true()) return false;
+    std::string fault =
+        "expression '" + condition.text + "' resulted in error: " + std::string(result.text());
+    if (std::find(faults.begin(), faults.end(), fault) == faults.end())
+      faults.push_back(std::move(fault));
   }
-  if (fault.empty()) return true;
+  variables_[kNamespaceObject] = in_namespace;
+  begin();
+  if (!holds || faults.empty()) return holds;
   if (policy_.ignores_failure()) return false;
-  return Error{.reason = Reason::invalid, .message = fault};
+  return Error{.reason = Reason::invalid,
+               .message = faults.size() == 1 ? faults[0] : '[' + join(faults, ", ") + ']'};
 }
 
 }  // namespace keelson::registry

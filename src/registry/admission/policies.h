@@ -59,22 +59,34 @@ Result<std::vector<Value>> policy_parameters(Admission& admission, const Value& 
                                              const Value& binding_spec);
 
 // One policy with one binding and one parameter, looking at one request.
+inline constexpr const char* kOutOfBudget =
+    "validation failed due to running out of cost budget, no further validation rules will be run";
+
 class PolicyRun {
  public:
   // `object` and `old` are in `version`.
   PolicyRun(Admission& admission, const CompiledPolicy& policy, const model::Resource& version,
             Value object, Value old, Value parameters);
 
-  // An error datum says what failed: "expression 'X' resulted in error: WHY".
+  // An error datum says why it failed.
   codec::cel::Datum evaluate(const CompiledPolicy::Named& expression);
   // Whether all match conditions hold. An Error if they cannot be evaluated and that matters.
   Result<bool> conditions_hold();
+  // Validations, mutations and annotations have a budget each.
+  void begin() {
+    used_ = 0;
+    budget_ = kPolicyBudget;
+  }
+  // Then no expression is evaluated any more.
+  bool is_out_of_budget() const { return used_ > budget_; }
 
  private:
+  static constexpr std::uint64_t kPolicyBudget = 10'000'000, kConditionsBudget = 2'500'000;
+
   Admission& admission_;
   const CompiledPolicy& policy_;
   std::vector<codec::cel::Datum> variables_;
-  std::uint64_t used_ = 0;
+  std::uint64_t used_ = 0, budget_ = kPolicyBudget;
 };
 
 // The matchConditions of a webhook: whether all of them hold for the request, whose objects are in

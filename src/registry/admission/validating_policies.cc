@@ -44,22 +44,30 @@ std::string message_of(PolicyRun& run, const CompiledPolicy& policy, std::size_t
   return "failed expression: " + std::string(trim(validation["expression"].as_string()));
 }
 
+std::string fault_of(const CompiledPolicy::Named& expression, const Datum& error) {
+  return "expression '" + expression.text + "' resulted in error: " + std::string(error.text());
+}
+
 std::vector<Denial> denials_of(PolicyRun& run, const CompiledPolicy& policy) {
   std::vector<Denial> denials;
-  const auto holds = run.conditions_hold();
-  if (!holds.ok()) return {{holds.error().message, ""}};
-  if (!*holds) return denials;
-  for (std::size_t i = 0; i < policy.checks.size(); ++i) {
-    const Datum result = run.evaluate(policy.checks[i]);
-    if (result.is_true()) continue;
-    if (!result.is_error()) {
-      denials.push_back(
-          {message_of(run, policy, i), policy.spec["validations"][i]["reason"].str()});
-    } else if (!policy.ignores_failure()) {
-      denials.push_back({"expression '" + policy.checks[i].text +
-                             "' resulted in error: " + std::string(result.text()),
-                         ""});
+  const bool strict = !policy.ignores_failure();
+  run.begin();
+  std::vector<Datum> results;
+  for (const auto& check : policy.checks) {
+    results.push_back(run.evaluate(check));
+    if (run.is_out_of_budget()) return strict ? std::vector<Denial>{{kOutOfBudget, ""}} : denials;
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].is_true()) continue;
+    if (results[i].is_error()) {
+      if (strict) denials.push_back({fault_of(policy.checks[i], results[i]), ""});
+      continue;
     }
+    Denial denial{message_of(run, policy, i), policy.spec["validations"][i]["reason"].str()};
+    if (!run.is_out_of_budget())
+      denials.push_back(std::move(denial));
+    else if (strict)
+      denials.push_back({"failed messageExpression: " + std::string(kOutOfBudget), ""});
   }
   return denials;
 }
@@ -67,14 +75,19 @@ std::vector<Denial> denials_of(PolicyRun& run, const CompiledPolicy& policy) {
 // What went wrong with the annotations for the audit: it counts where a failure does.
 std::vector<std::string> annotation_faults(PolicyRun& run, const CompiledPolicy& policy) {
   std::vector<std::string> faults;
-  if (policy.ignores_failure() || policy.annotations.empty()) return faults;
-  const auto holds = run.conditions_hold();
-  if (!holds.ok() || !*holds) return faults;
+  const bool strict = !policy.ignores_failure();
+  run.begin();
   for (const auto& annotation : policy.annotations) {
     const Datum result = run.evaluate(annotation);
-    if (result.is_error())
-      faults.push_back("expression '" + annotation.text +
-                       "' resulted in error: " + std::string(result.text()));
+    if (run.is_out_of_budget())
+      return strict ? std::vector<std::string>{kOutOfBudget} : std::vector<std::string>{};
+    if (result.is_error()) {
+      if (strict) faults.push_back(fault_of(annotation, result));
+    } else if (!result.is_string() && !result.is_null()) {
+      faults.push_back("valueExpression '" + annotation.text +
+                       "' resulted in unsupported return type: " + std::string(result.type_name()) +
+                       ". Return type must be either string or null.");
+    }
   }
   return faults;
 }
@@ -119,7 +132,11 @@ Result<void> validating_policies(Admission& admission) {
       TRY(const Value old, in_version(admission, *match->version, admission.old()));
       for (const Value& parameter : *parameters) {
         PolicyRun run(admission, policy, *match->version, object, old, parameter);
-        for (const Denial& denial : denials_of(run, policy)) {
+        const auto holds = run.conditions_hold();
+        if (holds.ok() && !*holds) continue;
+        const std::vector<Denial> denials =
+            holds.ok() ? denials_of(run, policy) : std::vector<Denial>{{holds.error().message, ""}};
+        for (const Denial& denial : denials) {
           for (const Value& action : binding["spec"]["validationActions"].elements()) {
             if (action.as_string() == "Deny")
               refuse(head + with + " denied request: " + denial.message, denial.reason);
@@ -127,6 +144,7 @@ Result<void> validating_policies(Admission& admission) {
               admission.call().warn("Validation failed for " + head + with + ": " + denial.message);
           }
         }
+        if (!holds.ok()) continue;
         for (const std::string& fault : annotation_faults(run, policy))
           refuse(head + with + " denied request: " + fault, "");
       }
