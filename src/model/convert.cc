@@ -62,6 +62,10 @@ Value metric_to_v1(const Value& metric, std::string_view part) {
       put("averageValue", "averageValue");
       move(s, "describedObject", s, "target");
     }
+    // What is a plain quantity in v1 is served without a value, too.
+    const char* plain =
+        name == "external" || name == "object" ? "currentValue" : "currentAverageValue";
+    if (!target && !s.has(plain)) s.set(plain, "0");
     if (s["metric"].is_object()) {
       const Value identity = s["metric"];
       s.erase("metric");
@@ -245,7 +249,16 @@ Value to_v2(Value object) {
               Value::object({{"name", "cpu"},
                              {"target", Value::object({{"type", "Utilization"},
                                                        {"averageUtilization", percentage}})}})}}));
+  // The annotation, if there is one, knows more.
+  const Value current = status["currentCPUUtilizationPercentage"];
   status.erase("currentCPUUtilizationPercentage");
+  if (!current.is_null() && status["currentMetrics"].is_null())
+    status.edit("currentMetrics")
+        .push_back(Value::object(
+            {{"type", "Resource"},
+             {"resource",
+              Value::object({{"name", "cpu"},
+                             {"current", Value::object({{"averageUtilization", current}})}})}}));
   if (status["currentMetrics"].is_null()) status.set("currentMetrics", nullptr);
   object.set("status", status);
   return object;

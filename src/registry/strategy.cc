@@ -452,7 +452,7 @@ void prepare_part_update(std::string_view subresource, Change& change) {
     const Value conditions = change.object["status"]["conditions"];
     set_or_erase(change.object, kSpec, change.old[kSpec]);
     set_or_erase(change.object, "status", change.old["status"]);
-    if (!conditions.is_null()) change.object.edit("status").set("conditions", conditions);
+    set_or_erase(change.object.edit("status"), "conditions", conditions);
   } else if (subresource == "finalize") {
     set_or_erase(change.object, "status", change.old["status"]);
   } else {
