@@ -2,9 +2,10 @@
 
 #include <cstdio>
 
-#include "app/audit_file.h"
+#include "api/audit_file.h"
 #include "app/encryption_at_rest.h"
 #include "base/text.h"
+#include "host/linux/files.h"
 
 namespace keelson::app {
 namespace {
@@ -14,8 +15,8 @@ Error in_file(const std::string& path, Error error) {
   return error;
 }
 
-Result<std::shared_ptr<const api::AuditLog>> open_audit(host::Files& files, const ApiFiles& names,
-                                                        std::function<Instant()> now) {
+Result<std::shared_ptr<const api::AuditLog>> open_audit(host::Loop& loop, host::Files& files,
+                                                        const ApiFiles& names) {
   if (names.audit_policy.empty() && names.audit_log.empty())
     return std::shared_ptr<const api::AuditLog>();
   if (names.audit_policy.empty())
@@ -29,11 +30,11 @@ Result<std::shared_ptr<const api::AuditLog>> open_audit(host::Files& files, cons
     std::fwrite(line.data(), 1, line.size(), stderr);
   };
   if (names.audit_log != "-") {
-    AuditFileOptions options{.path = names.audit_log,
-                             .size_max = static_cast<std::uint64_t>(names.audit_log_megabytes_max)
-                                         << 20,
-                             .backups_max = names.audit_log_backups_max};
-    auto opened = open_audit_file(files, std::move(now), std::move(options));
+    api::AuditFileOptions options{
+        .path = names.audit_log,
+        .size_max = static_cast<std::uint64_t>(names.audit_log_megabytes_max) << 20,
+        .backups_max = names.audit_log_backups_max};
+    auto opened = api::open_audit_file(loop, host::make_linux_files(), std::move(options));
     if (!opened.ok()) return in_file(names.audit_log, opened.error());
     write = std::move(opened).value();
   }
@@ -91,10 +92,9 @@ Result<std::string> read_text(host::Files& files, const std::string& path) {
   return (*file)->read(0, (*file)->size());
 }
 
-Result<FileParts> read_api_files(host::Files& files, const ApiFiles& names,
-                                 std::function<Instant()> now) {
+Result<FileParts> read_api_files(host::Loop& loop, host::Files& files, const ApiFiles& names) {
   FileParts parts;
-  TRY(parts.audit, open_audit(files, names, std::move(now)));
+  TRY(parts.audit, open_audit(loop, files, names));
   if (!names.encryption.empty()) {
     TRY(const std::string text, read_text(files, names.encryption));
     auto sealer = parse_encryption(text);

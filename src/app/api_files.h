@@ -9,6 +9,7 @@
 #include "api/oidc.h"
 #include "app/engine.h"
 #include "host/files.h"
+#include "host/loop.h"
 #include "store/store.h"
 
 namespace keelson::app {
@@ -22,8 +23,7 @@ struct FileParts {
 };
 
 // Error: names the file and what is wrong in it.
-Result<FileParts> read_api_files(host::Files& files, const ApiFiles& names,
-                                 std::function<Instant()> now);
+Result<FileParts> read_api_files(host::Loop& loop, host::Files& files, const ApiFiles& names);
 // A whole file. Error: not_found, naming it.
 Result<std::string> read_text(host::Files& files, const std::string& path);
 

@@ -2,6 +2,7 @@
 #include "app/commands.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <deque>
@@ -90,20 +91,33 @@ Result<std::pair<std::string, std::string>> find_pod(Client& client, const std::
   return std::make_pair(ns, pods["items"][0].at("metadata.name").str());
 }
 
-// The last lines of a file (all: -1), and what is added to it until the reader goes away.
-bool print_file(const std::string& path, int tail, bool follow) {
-  std::ifstream file(path);
+ino_t inode_of(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+// The last lines of a log (all: -1), the older file of it first, and what is added to it until the
+// reader goes away; a log that is begun anew meanwhile is followed.
+bool print_log(const std::string& path, int tail, bool follow) {
   std::deque<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    lines.push_back(std::move(line));
-    if (tail >= 0 && lines.size() > static_cast<std::size_t>(tail)) lines.pop_front();
-  }
+  ino_t inode = inode_of(path);
+  std::ifstream file(path);
+  std::ifstream older(path + ".1");
+  for (std::ifstream* part : {&older, &file})
+    for (std::string line; std::getline(*part, line);) {
+      lines.push_back(std::move(line));
+      if (tail >= 0 && lines.size() > static_cast<std::size_t>(tail)) lines.pop_front();
+    }
   for (const std::string& line : lines) std::printf("%s\n", line.c_str());
   while (std::fflush(stdout) == 0) {
     if (!follow) return true;
+    poll(nullptr, 0, 200);
+    const ino_t now = inode_of(path);
     file.clear();
     for (std::string line; std::getline(file, line);) std::printf("%s\n", line.c_str());
-    poll(nullptr, 0, 200);
+    if (now == inode || now == 0) continue;
+    inode = now;
+    file = std::ifstream(path);
   }
   return false;
 }
@@ -178,7 +192,7 @@ int command_logs(const LogsOptions& options) {
     if (!instance.ok()) return fail(instance.error().message);
     if (!std::filesystem::exists(instance->log())) return fail(has_no_state(*instance).message);
     if (!options.container.empty()) return fail("--container: the engine has none; name a pod");
-    return print_file(instance->log(), options.tail, options.follow) ? 0 : 1;
+    return print_log(instance->log(), options.tail, options.follow) ? 0 : 1;
   }
   auto running = find_running(options.common.name);
   if (!running.ok()) return fail(running.error().message);

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "app/salsa20.h"
 #include "base/check.h"
 #include "base/text.h"
 #include "codec/yaml.h"
+#include "host/salsa20.h"
 #include "model/meta.h"
 
 namespace keelson::app {
@@ -58,8 +58,8 @@ struct CipherContext {
 // The key of the entry is authenticated with its value: values cannot be exchanged on the disk.
 std::string encrypt(const Provider& with, std::string_view name, std::string_view text) {
   if (with.method == Method::secretbox) {
-    const std::string nonce = random_bytes(kSecretboxNonceSize);
-    return nonce + secretbox_seal(with.key, nonce, text);
+    const std::string nonce = random_bytes(host::kSecretboxNonceSize);
+    return nonce + host::secretbox_seal(with.key, nonce, text);
   }
   const bool gcm = with.method == Method::aesgcm;
   const std::string nonce = random_bytes(gcm ? kGcmNonce : kBlock);
@@ -87,9 +87,9 @@ std::string encrypt(const Provider& with, std::string_view name, std::string_vie
 std::optional<std::string> decrypt(const Provider& with, std::string_view name,
                                    std::string_view data) {
   if (with.method == Method::secretbox) {
-    if (data.size() < kSecretboxNonceSize) return std::nullopt;
-    return secretbox_open(with.key, data.substr(0, kSecretboxNonceSize),
-                          data.substr(kSecretboxNonceSize));
+    if (data.size() < host::kSecretboxNonceSize) return std::nullopt;
+    return host::secretbox_open(with.key, data.substr(0, host::kSecretboxNonceSize),
+                                data.substr(host::kSecretboxNonceSize));
   }
   const bool gcm = with.method == Method::aesgcm;
   const std::size_t nonce_size = gcm ? kGcmNonce : kBlock, tag_size = gcm ? kGcmTag : 0;
@@ -204,7 +204,7 @@ Result<void> add_providers(const Value& given, const std::string& place,
       const auto secret = from_base64(keys[i]["secret"].as_string());
       if (!secret) return bad(one + ".secret", "secret must be base64 encoded");
       const bool fits = method == Method::secretbox
-                            ? secret->size() == kSecretboxKeySize
+                            ? secret->size() == host::kSecretboxKeySize
                             : secret->size() == 16 || secret->size() == 24 || secret->size() == 32;
       if (!fits)
         return bad(one + ".secret", method == Method::secretbox

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "app/salsa20.h"
 #include "base/text.h"
+#include "host/salsa20.h"
 
 namespace keelson::app {
 namespace {
@@ -92,10 +92,10 @@ TEST(Secretbox, VectorOfNaCl) {
       "be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a1ac728d45e6c"
       "61296cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057e2f6556ad6b1318a024a838f"
       "21af1fde048977eb48f59ffd4924ca1c60902e52f0a089bc76897040e082f937763848645e0705");
-  const std::string box = secretbox_seal(key, nonce, message);
+  const std::string box = host::secretbox_seal(key, nonce, message);
   EXPECT_EQ(to_hex(box.substr(0, 16)), "f3ffc7703f9400e52a7dfb4b3d3305d9");
   EXPECT_EQ(to_hex(box.substr(16, 16)), "8e993b9f48681273c29650ba32fc76ce");
-  EXPECT_EQ(secretbox_open(key, nonce, box), message);
+  EXPECT_EQ(host::secretbox_open(key, nonce, box), message);
 }
 
 }  // namespace

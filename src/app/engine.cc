@@ -108,7 +108,7 @@ Result<void> Engine::Parts::open() {
       api::open_pki(*files,
                     {.directory = options.directory + "/pki", .dns_names = {}, .addresses = names},
                     loop.now()));
-  TRY(const FileParts given, read_api_files(*files, options.files, [this] { return loop.now(); }));
+  TRY(const FileParts given, read_api_files(loop, *files, options.files));
   audit = given.audit;
   proxy_ca_pem = given.proxy_ca_pem;
   if (!given.issuers.empty()) oidc_keys = follow_oidc_keys(loop, given.issuers);

@@ -52,7 +52,7 @@ int command_serve(const ServeOptions& options) {
   auto lock = InstanceLock::acquire(*instance);
   if (!lock.ok()) return fail(lock.error().message);
 
-  stamp_log_lines();
+  stamp_log_lines(instance->log());
   host::LinuxLoop loop;
   std::unique_ptr<Engine> engine;
   bool stopping = false;

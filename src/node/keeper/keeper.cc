@@ -40,6 +40,7 @@ struct Connection {
   int fd = -1;
   pid_t peer = -1;
   bool greeted = false;
+  bool closing = false;  // once all is sent
   std::string attached;  // a run's id: the connection carries frames
   std::string in, out;
 };
@@ -97,6 +98,8 @@ class Keeper {
   void take_terminal(Run& run);
   void watch_output(Run& run);
   void pump(Run& run, int fd, std::string_view stream);
+  bool is_ahead(const Run& run) const;
+  void resume(const std::string& run_id);
   void reap();
   void child_ended(pid_t pid, Ended how);
   void launched(Run& run, Ended how);
@@ -190,8 +193,11 @@ void Keeper::accept_one() {
 
 void Keeper::drop(int fd) {
   unwatch(fd);
+  const auto at = connections_.find(fd);
+  const std::string attached = at == connections_.end() ? "" : at->second.attached;
   connections_.erase(fd);
   ::close(fd);
+  if (!attached.empty()) resume(attached);
   for (auto& [id, run] : runs_)
     if (run.reply_connection == fd) run.reply_connection = -1;
 }
@@ -200,7 +206,11 @@ void Keeper::converse(int fd, std::uint32_t events) {
   const auto at = connections_.find(fd);
   if (at == connections_.end()) return;
   Connection& connection = at->second;
-  if (events & EPOLLOUT) flush(connection);
+  if (events & EPOLLOUT) {
+    flush(connection);
+    if (connection.closing && connection.out.empty()) return drop(fd);
+    if (!connection.attached.empty()) resume(connection.attached);
+  }
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
   static char buffer[kReadBytes];
   const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
@@ -450,8 +460,27 @@ void Keeper::pump(Run& run, int fd, std::string_view stream) {
   const std::string_view bytes(buffer, static_cast<std::size_t>(n));
   if (run.log) run.log->write(stream, bytes);
   for (auto& [number, connection] : connections_)
-    if (connection.attached == run.id && connection.out.size() < kAttachBufferMax)
+    if (connection.attached == run.id)
       send_bytes(connection, frame(stream == "stdout" ? 1 : 2, bytes));
+  // As with a terminal that nobody reads: the container waits, and nothing of its output is lost.
+  if (!is_ahead(run)) return;
+  run.paused = true;
+  for (const int output : {run.out_fd, run.err_fd, run.terminal_fd})
+    if (output >= 0) unwatch(output);
+}
+
+// Has somebody who is attached not taken what there is?
+bool Keeper::is_ahead(const Run& run) const {
+  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& entry) {
+    return entry.second.attached == run.id && entry.second.out.size() >= kAttachBufferMax;
+  });
+}
+
+void Keeper::resume(const std::string& run_id) {
+  const auto at = runs_.find(run_id);
+  if (at == runs_.end() || !at->second.paused || is_ahead(at->second)) return;
+  at->second.paused = false;
+  if (at->second.state == Run::State::running) watch_output(at->second);
 }
 
 void Keeper::attach(Connection& connection, const Value& request) {
@@ -543,7 +572,7 @@ void Keeper::finished(Run& run, Ended how, bool unknown) {
   for (const auto& [fd, stream] : {std::pair<int, std::string_view>{run.terminal_fd, "stdout"},
                                    {run.out_fd, "stdout"},
                                    {run.err_fd, "stderr"}})
-    while (fd >= 0 && watches_.contains(fd)) {
+    while (fd >= 0 && (watches_.contains(fd) || run.paused)) {
       static char buffer[kReadBytes];
       const ssize_t n = ::read(fd, buffer, sizeof buffer);
       if (n <= 0) break;
@@ -566,7 +595,9 @@ void Keeper::finished(Run& run, Ended how, bool unknown) {
     std::vector<int> gone;
     for (auto& [fd, connection] : connections_) {
       if (connection.greeted) send_bytes(connection, codec::to_json(exit) + "\n");
-      if (connection.attached == run.id) gone.push_back(fd);
+      if (connection.attached != run.id) continue;
+      connection.closing = !connection.out.empty();
+      if (!connection.closing) gone.push_back(fd);
     }
     for (const int fd : gone) drop(fd);
   }

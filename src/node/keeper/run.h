@@ -18,6 +18,7 @@ struct Run {
   enum class State : unsigned char { starting, running, cleaning, gone };
   std::string id, directory;
   State state = State::starting;
+  bool paused = false;  // its output is not read: somebody attached is behind
   pid_t launcher = -1, pid = -1, cleaner = -1;
   std::string pid_file;
   std::string oom_file;              // has "oom_kill N"

@@ -289,7 +289,18 @@ class AttachSession : public cluster::Session, public std::enable_shared_from_th
       const auto& sink = buffer_[0] == 1 ? events_.out : events_.err;
       if (sink) sink->write(std::string_view(buffer_).substr(5, length));
       buffer_.erase(0, 5 + length);
+      if (sink && sink->buffered() > cluster::Sink::kBufferedMax) wait_for(*sink);
     }
+  }
+
+  // What is read already goes on; no more is read until the client took some.
+  void wait_for(cluster::Sink& sink) {
+    if (!stream_) return;
+    stream_->pause(true);
+    sink.on_drained([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self && self->stream_) self->stream_->pause(false);
+    });
   }
 
   void finish(Result<int> code) {

@@ -420,6 +420,44 @@ TEST_F(CrunPods, AttachJoinsTheContainersOwnStreams) {
   ASSERT_TRUE(wait([&] { return out->text == "got one\n"; })) << out->text << failure();
 }
 
+// A client that takes nothing until it is told to.
+class SlowSink : public TextSink {
+ public:
+  void write(std::string_view bytes) override {
+    text.append(bytes);
+    waiting += bytes.size();
+  }
+  std::size_t buffered() const override { return waiting; }
+  void on_drained(std::function<void()> call) override { drained = std::move(call); }
+  void take() {
+    waiting = 0;
+    if (const auto call = std::exchange(drained, nullptr)) call();
+  }
+  std::size_t waiting = 0;
+  std::function<void()> drained;
+};
+
+TEST_F(CrunPods, AttachWaitsForASlowClientAndLosesNothing) {
+  create(R"({"terminationGracePeriodSeconds": 1, "restartPolicy": "Never", "containers": [{
+    "name": "c", "image": "sh", "stdin": true,
+    "args": ["read x; head -c 20000000 /dev/zero | tr '\\000' a"]}]})");
+  ASSERT_TRUE(wait([&] { return is_ready(); })) << failure();
+  const auto out = std::make_shared<SlowSink>();
+  bool ended = false;
+  auto session = driver_->attach_session(id(), {}, {out, out, [&](Result<int>) { ended = true; }});
+  session->input("go\n");
+  ASSERT_TRUE(wait([&] { return out->drained != nullptr; })) << failure();
+  const Instant later = loop_.now() + Duration::milliseconds(700);
+  wait([&] { return loop_.now() >= later; });
+  EXPECT_LT(out->text.size(), 1'000'000u);
+  EXPECT_TRUE(container()["state"].has("running")) << failure();
+  EXPECT_TRUE(wait([&] {
+    out->take();
+    return ended;
+  })) << out->text.size();
+  EXPECT_EQ(out->text.size(), 20'000'000u);
+}
+
 TEST_F(CrunPods, LogsAreServedWhileTheyGrowAndAfter) {
   create(R"json({"restartPolicy": "Never", "containers": [{"name": "c", "image": "sh",
     "args": ["for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done; echo last >&2"]}]})json");

@@ -1,5 +1,5 @@
 // Specification: D. J. Bernstein, "Salsa20 specification" and "Extending the Salsa20 nonce".
-#include "app/salsa20.h"
+#include "host/salsa20.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-namespace keelson::app {
+namespace keelson::host {
 namespace {
 
 using Words = std::array<std::uint32_t, 16>;
@@ -122,4 +122,4 @@ std::optional<std::string> secretbox_open(std::string_view key, std::string_view
   return text;
 }
 
-}  // namespace keelson::app
+}  // namespace keelson::host

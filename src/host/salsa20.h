@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace keelson::app {
+namespace keelson::host {
 
 inline constexpr std::size_t kSecretboxKeySize = 32, kSecretboxNonceSize = 24;
 
@@ -16,4 +16,4 @@ std::string secretbox_seal(std::string_view key, std::string_view nonce, std::st
 std::optional<std::string> secretbox_open(std::string_view key, std::string_view nonce,
                                           std::string_view box);
 
-}  // namespace keelson::app
+}  // namespace keelson::host
