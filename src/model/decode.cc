@@ -562,7 +562,8 @@ Result<Decoded> decode_custom(const Resource& resource, const Value& value,
   if (!api.empty()) object.set("apiVersion", api);
   if (value.has("metadata")) object.set("metadata", std::move(metadata.metadata));
   std::vector<std::string> strict;
-  for (const std::string& path : duplicates) strict.push_back("duplicate field " + quote(path));
+  for (const std::string& path : duplicates)
+    strict.push_back(is_yaml_fault(path) ? path : "duplicate field " + quote(path));
   for (const std::string& path : unknown) strict.push_back("unknown field " + quote(path));
   return finish(std::move(object), std::move(strict), {resource.group, gv.version, kind},
                 validation);

@@ -153,6 +153,8 @@ Result<void> take_disruption(Registry::State& state, Call& call, const Value& bu
   request.subresource.clear();
   request.name = name;
   TRY(Call inner, state.open(request));
+  track_update(state.types, *inner.resource, inner.strategy, budget, changed,
+               {"kube-apiserver", "status", inner.now});
   TRY(const Written written, state.put(inner, inner.key(), std::move(changed)));
   (void)written;
   return {};

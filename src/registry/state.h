@@ -59,6 +59,7 @@ struct Registry::State {
   ServiceAddresses addresses;
   std::int64_t served_generation = 1;
   std::shared_ptr<class PolicyPrograms> policy_programs;  // made when first needed
+  std::int64_t history_start = 0;  // watches from before are told to list first
 
   // What the request that runs now asks of webhooks; null: it cannot.
   Exchange* exchange = nullptr;

@@ -273,10 +273,16 @@ Result<std::unique_ptr<Watcher>> Registry::State::watch(const Request& request) 
     return std::unique_ptr<Watcher>(std::move(watcher));
   }
   const std::int64_t after = wanted == 0 ? current : std::min(wanted, current);
-  if (auto followed = watcher->follow(after); !followed.ok()) {
-    if (followed.error().reason != Reason::expired) return followed.error();
+  const auto too_old = [&] {
+    const std::int64_t oldest = std::max(history_start, store.compacted().number);
     watcher->fail(expired("too old resource version: " + std::to_string(wanted) + " (" +
-                          store.compacted().text() + ")"));
+                          std::to_string(oldest) + ")"));
+  };
+  if (after < history_start) {
+    too_old();
+  } else if (auto followed = watcher->follow(after); !followed.ok()) {
+    if (followed.error().reason != Reason::expired) return followed.error();
+    too_old();
   }
   return std::unique_ptr<Watcher>(std::move(watcher));
 }

@@ -57,8 +57,8 @@ Result<void> Registry::State::bootstrap() {
     observe(resource->name(), Value(), object);
     fresh = true;
   }
-  // History starts behind the bootstrap: nobody can have seen less.
-  if (fresh) store.compact(store.revision());
+  // Watches start behind the bootstrap: nobody can have seen less.
+  if (fresh) history_start = store.revision().number;
   return {};
 }
 
