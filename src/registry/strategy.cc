@@ -452,14 +452,10 @@ void prepare_part_update(std::string_view subresource, Change& change) {
     const Value conditions = change.object["status"]["conditions"];
     set_or_erase(change.object, kSpec, change.old[kSpec]);
     set_or_erase(change.object, "status", change.old["status"]);
-<<<<<<< HEAD
-    set_or_erase(change.object.edit("status"), "conditions", conditions);
-=======
     if (change.object["status"].is_object())
       set_or_erase(change.object.edit("status"), "conditions", conditions);
     else if (!conditions.is_null())
       change.object.edit("status").set("conditions", conditions);
->>>>>>> 0045464 (Watches from before the bootstrap are told to list; approval takes conditions away only where it may; the page of the API server)
   } else if (subresource == "finalize") {
     set_or_erase(change.object, "status", change.old["status"]);
   } else {
