@@ -15,7 +15,7 @@ struct Target {
   std::vector<std::string_view> words = {};
 };
 
-std::vector<Target> text_targets();        // JSON, YAML, patches, selectors, quantities
+std::vector<Target> text_targets();        // JSON, YAML, patches, selectors, quantities, CEL
 std::vector<Target> protobuf_targets();    // objects of several kinds
 std::vector<Target> connection_targets();  // HTTP/1, HTTP/2, WebSocket, SPDY
 

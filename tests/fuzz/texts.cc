@@ -1,9 +1,11 @@
 // Texts that clients send: JSON, YAML, patches, selectors, quantities. What was read once must read
 // the same again after it was written.
+#include "codec/cel/cel.h"
 #include "codec/json.h"
 #include "codec/patch.h"
 #include "codec/yaml.h"
 #include "fuzz.h"
+#include "model/cel/library.h"
 #include "model/quantity.h"
 #include "model/scheme.h"
 #include "model/selector.h"
@@ -115,6 +117,37 @@ void quantity(std::string_view input) {
   (void)(*read - *again);
 }
 
+// What an expression costs and gives is the same every time, and the object stays as it is.
+void cel(std::string_view input) {
+  using namespace codec::cel;
+  static const Value object = *codec::parse_json(
+      R"({"a": [1, 2.5, "x", null], "m": {"k": "v", "n": {"b": true}}, "s": "10.0.0.1/8"})");
+  static const Environment environment{model::cel_library(),
+                                       {{"object", dyn_type()}, {"s", string_type()}}};
+  const auto checked = check(input, environment);
+  if (!checked.ok()) {
+    expect(!checked.error().message.empty(), "a refusal says why");
+    return;
+  }
+  (void)estimate_cost(**checked, [](const auto&, Estimate&) { return false; });
+  const auto program = plan(*checked);
+  if (!program.ok()) return;
+  std::string said[2];
+  std::uint64_t costs[2] = {};
+  for (int round = 0; round < 2; ++round) {
+    Budget budget;
+    budget.call_max = 100'000;
+    const Datum result = program->evaluate({view(object), Datum::string("1Gi")}, budget);
+    costs[round] = budget.used;
+    Value out;
+    if (result.is_error())
+      said[round] = result.text();
+    else if (to_json(result, out))
+      said[round] = codec::to_json(out);
+  }
+  expect(said[0] == said[1] && costs[0] == costs[1], "an expression gives the same again");
+}
+
 }  // namespace
 
 std::vector<Target> text_targets() {
@@ -136,6 +169,42 @@ std::vector<Target> text_targets() {
         "-1", "\"$ref\":"}},
       {"selector", selector, {" in (", " notin (", ")", ",", "!", "!=", "==", ">", "\\,", "app"}},
       {"quantity", quantity, {"Ki", "Mi", "Ei", "m", "u", "n", "k", "E", "e9", "E-3", ".", "+"}},
+      {"cel",
+       cel,
+       {"object.a",
+        ".map(x, ",
+        ".all(",
+        ".exists(i, v, ",
+        "has(",
+        "[?",
+        ".?",
+        "orValue(",
+        " ? ",
+        " : ",
+        "&&",
+        "||",
+        " in ",
+        "dyn(",
+        "int(",
+        "quantity(",
+        "duration('1h')",
+        "timestamp(",
+        ".matches('",
+        ".format([",
+        "b'\\x00'",
+        "r\"",
+        "\"\"\"",
+        "1u",
+        "0x7f",
+        "-9223372036854775808",
+        "1e308",
+        "cidr(",
+        "optional.of(",
+        ".split(",
+        ".replace(",
+        "sets.",
+        "lists.range(",
+        "math."}},
   };
 }
 
