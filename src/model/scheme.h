@@ -90,8 +90,8 @@ void prepare_status_update(const Resource& resource, codec::Value& object, const
 // whose type says so ("*[]").
 void take_stored_form(const Resource& resource, codec::Value& object);
 
-// What EndpointSlices said of places before v1. Dropped on creation before validation; on update
-// only when stored, after it has raised the generation.
+// What EndpointSlices said of places before v1. Dropped before validation; on update only after it
+// has raised the generation.
 void drop_old_topology(codec::Value& slice);
 
 // The object in another version of the same kind; unchanged if the kind has one version only.

@@ -76,7 +76,6 @@ void take_stored_form(const Resource& resource, Value& object) {
   // A default that was once given where it says nothing; readers do not see it.
   if (resource.name() == "services" && object["spec"]["type"].as_string() == "ExternalName")
     object.edit("spec").erase("internalTrafficPolicy");
-  if (resource.name() == "endpointslices.discovery.k8s.io") drop_old_topology(object);
   // These two groups are stored as JSON, the others as protobuf.
   const bool as_json =
       resource.group == "apiextensions.k8s.io" || resource.group == "apiregistration.k8s.io";

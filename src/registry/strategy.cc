@@ -375,13 +375,16 @@ void prepare_create(const Strategy& strategy, Change& change) {
 }
 
 void prepare_update(const Strategy& strategy, Change& change) {
+  // Before the kind's own rules: a definition's new storage version is noted in its status.
+  if (strategy.has_status) set_or_erase(change.object, "status", change.old["status"]);
   model::prepare_update(change.resource, change.object, change.old);
   Value& meta = change.object.edit("metadata");
   set_or_erase(meta, "generation", change.old["metadata"]["generation"]);
-  if (strategy.has_status) set_or_erase(change.object, "status", change.old["status"]);
   if (strategy.update) strategy.update(change);
   if (!strategy.generation_fields.empty() && generation_changes(strategy, change))
     change.object.edit("metadata").set("generation", model::generation_of(change.old) + 1);
+  if (strategy.resource == "endpointslices.discovery.k8s.io")
+    model::drop_old_topology(change.object);
 }
 
 void prepare_status_update(const Strategy& strategy, Change& change) {
