@@ -149,10 +149,8 @@ Result<std::string> sign_certificate_request(const KeyPair& ca, const std::strin
   const CertificatePtr certificate(X509_new());
   X509* x509 = certificate.get();
   X509_set_version(x509, 2);
-  unsigned char serial[16];
-  KEELSON_CHECK(RAND_bytes(serial, sizeof serial) == 1);
-  serial[0] = static_cast<unsigned char>((serial[0] & 0x7f) | 0x40);  // positive, of full length
-  BIGNUM* number = BN_bin2bn(serial, sizeof serial, nullptr);
+  const std::array<unsigned char, 16> serial = random_serial();
+  BIGNUM* number = BN_bin2bn(serial.data(), serial.size(), nullptr);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509));
   BN_free(number);
   const Instant end =

@@ -19,6 +19,13 @@
 #include "base/text.h"
 
 namespace keelson::api {
+std::array<unsigned char, 16> random_serial() {
+  std::array<unsigned char, 16> bytes;
+  KEELSON_CHECK(RAND_bytes(bytes.data(), bytes.size()) == 1);
+  bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);
+  return bytes;
+}
+
 namespace {
 
 template <auto Free>
@@ -71,10 +78,8 @@ KeyPtr make_key() {
 }
 
 void set_serial(X509* certificate) {
-  unsigned char bytes[16];
-  KEELSON_CHECK(RAND_bytes(bytes, sizeof bytes) == 1);
-  bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);  // positive, of full length
-  BIGNUM* number = BN_bin2bn(bytes, sizeof bytes, nullptr);
+  const std::array<unsigned char, 16> bytes = random_serial();
+  BIGNUM* number = BN_bin2bn(bytes.data(), bytes.size(), nullptr);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
   BN_free(number);
 }

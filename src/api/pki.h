@@ -5,6 +5,7 @@
 // made anew. The CA and the token key are never replaced.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,9 @@ struct CertificateOrder {
 };
 // A new key with a certificate of this CA; certificate_pem holds the leaf only.
 Result<KeyPair> issue_certificate(const KeyPair& ca, const CertificateOrder& order, Instant now);
+
+// For a certificate: positive, of full length.
+std::array<unsigned char, 16> random_serial();
 
 // A kubeconfig with one cluster, user and context, all of that name, credentials inside.
 std::string kubeconfig_text(const Pki& pki, std::string_view context, std::string_view server);

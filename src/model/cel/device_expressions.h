@@ -1,5 +1,6 @@
-// The expressions that select devices (DeviceClasses, ResourceClaims): `device` with its driver, its
-// attributes and capacities by domain and name. Source: dynamic-resource-allocation cel/compile.go.
+// The expressions that select devices (DeviceClasses, ResourceClaims): `device` with its driver,
+// its attributes and capacities by domain and name. Source: dynamic-resource-allocation
+// cel/compile.go.
 #pragma once
 
 #include <memory>
