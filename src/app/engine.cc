@@ -126,6 +126,7 @@ Result<void> Engine::Parts::open() {
       std::move(signer), [this] { return loop.now(); }, rng, given.authentication);
   webhooks = std::make_unique<api::WebhookClient>(loop, *sockets);
   registry::Environment environment = access->environment();
+  environment.post = [this](std::function<void()> call) { loop.post(std::move(call)); };
   environment.call_webhook = [this](registry::WebhookCall call,
                                     std::function<void(registry::WebhookReply)> done) {
     webhooks->post(std::move(call), std::move(done));

@@ -124,14 +124,18 @@ bool has_cleanup(const Value& definition) {
 
 }  // namespace
 
-// Deletes what is left of a definition's objects; the definition goes with the last of them.
-void Registry::State::end_definition(const Value& definition) {
-  const std::string name(model::name_of(definition));
-  for (const store::EntryPtr& entry : entries(name)) {
+// Deletes what is left of a definition's objects, so many in a turn of the loop; the definition
+// goes with the last of them. Objects that hold themselves back (finalizers) keep it.
+Result<void> Registry::State::end_definition(const std::string& name, Ending ending) {
+  constexpr std::size_t kObjectsPerTurn = 100;
+  TRY(const store::Page page, store.range({.prefix = name + "/",
+                                           .from = ending.from,
+                                           .limit = environment.post ? kObjectsPerTurn : 0}));
+  for (const store::EntryPtr& entry : page.entries) {
     if (model::is_deleting(entry->value())) continue;
-    Request request;
     const model::ResourcePointer resource = types.served(name);
     if (!resource) break;
+    Request request;
     request.verb = Verb::remove;
     request.group = resource->group;
     request.version = resource->version;
@@ -140,9 +144,31 @@ void Registry::State::end_definition(const Value& definition) {
     request.name = model::name_of(entry->value());
     request.identity = server_identity();
     auto call = open(request);
-    if (call.ok()) (void)remove(*call).ok();
+    const bool removed = call.ok() && remove(*call).ok();
+    (removed ? ending.removed : ending.failed) = true;
   }
-  if (!entries(name).empty()) return;
+  if (page.more) {
+    ending.from = page.next;
+    ending_.insert_or_assign(name, ending);
+    environment.post([this, name, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
+      const auto node = ending_.extract(name);
+      if (auto done = end_definition(name, node.mapped()); !done.ok())
+        retry({std::string(kDefinitions), name});
+      settle();
+    });
+    return {};
+  }
+  if (ending.failed) return internal_error("not all objects of " + name + " could be removed");
+  if (store.range({.prefix = name + "/", .limit = 1})->entries.empty())
+    return free_definition(object(kDefinitions, "", name));
+  // Some may have come behind us.
+  if (ending.removed) unsettled_.emplace(kDefinitions, name);
+  return {};
+}
+
+Result<void> Registry::State::free_definition(const Value& definition) {
+  if (!model::is_deleting(definition) || !has_cleanup(definition)) return {};
   Value freed = definition;
   Value finalizers = Value::array();
   for (const Value& one : definition["metadata"]["finalizers"].elements())
@@ -151,21 +177,22 @@ void Registry::State::end_definition(const Value& definition) {
     freed.edit("metadata").erase("finalizers");
   else
     freed.edit("metadata").set("finalizers", finalizers);
-  const Request request = system_request(*this, kDefinitions, "", name);
-  auto call = open(request);
-  if (!call.ok()) return;
-  if (finalizers.empty())
-    (void)erase(*call, call->key()).ok();
-  else
-    (void)put(*call, call->key(), std::move(freed)).ok();
+  const Request request = system_request(*this, kDefinitions, "", model::name_of(definition));
+  TRY(Call call, open(request));
+  if (finalizers.empty()) {
+    TRY_VOID(erase(call, call.key()));
+  } else {
+    TRY_VOID(put(call, call.key(), std::move(freed)));
+  }
+  return {};
 }
 
-void Registry::State::settle_definition(const std::string& name) {
+Result<void> Registry::State::settle_definition(const std::string& name) {
   const Value definition = object(kDefinitions, "", name);
   if (definition.is_null()) {
     types.remove_custom(name);
     ++served_generation;
-    return;
+    return {};
   }
   const Naming naming = name_definition(definition, taken_names(*this, definition));
   Value status = definition["status"];
@@ -186,13 +213,16 @@ void Registry::State::settle_definition(const std::string& name) {
       stored.push_back(version["name"]);
   }
   if (!(status == definition["status"]))
-    write_status(*this, kDefinitions, name, status, "kube-apiserver", false);
+    TRY_VOID(write_status(*this, kDefinitions, name, status, "kube-apiserver", false));
   const Value& now_served = object(kDefinitions, "", name);
   if (established) {
     if (!types.add_custom(now_served).ok()) types.remove_custom(name);
     ++served_generation;
   }
-  if (model::is_deleting(now_served) && has_cleanup(now_served)) end_definition(Value(now_served));
+  // What is left for other turns of the loop is done there, whatever asks meanwhile.
+  if (model::is_deleting(now_served) && has_cleanup(now_served) && !ending_.contains(name))
+    return end_definition(name, {});
+  return {};
 }
 
 void Registry::State::serve_definition(const Value& before, const Value& after) {

@@ -115,6 +115,13 @@ Error invalid(GroupName kind, std::string_view name, std::vector<Cause> causes) 
 Error expired(std::string message) {
   return {Reason::expired, std::move(message)};
 }
+Error too_large_revision(std::int64_t wanted, std::int64_t current) {
+  Error error{Reason::timeout, "Timeout: Too large resource version: " + std::to_string(wanted) +
+                                   ", current: " + std::to_string(current)};
+  error.causes.push_back({"ResourceVersionTooLarge", "", "Too large resource version"});
+  error.retry_after_seconds = 1;
+  return error;
+}
 Error unknown(std::string message) {
   return {Reason::unknown, std::move(message)};
 }

@@ -2,6 +2,7 @@
 // apimachinery pkg/api/errors; what the recordings show wins.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ Error method_not_supported(GroupName resource, std::string_view verb);
 // One cause: `Kind.group "name" is invalid: FIELD: MESSAGE`; several: in brackets.
 Error invalid(GroupName kind, std::string_view name, std::vector<Cause> causes);
 Error expired(std::string message);
+// A read at, or a watch that begins at, a revision that is still to come.
+Error too_large_revision(std::int64_t wanted, std::int64_t current);
 // "Invalid" is Reason::invalid; what is no reason of the API is Reason::unknown.
 Reason reason_named(std::string_view text);
 // A plain error of the original that has no Status of its own: 500 with only a message.

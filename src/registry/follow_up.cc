@@ -22,7 +22,7 @@ Value condition_after(const Value& object, Value condition, Instant now) {
   return condition;
 }
 
-void settle_flow(Registry::State& state, const Value& flow) {
+Result<void> settle_flow(Registry::State& state, const Value& flow) {
   const std::string level = flow["spec"]["priorityLevelConfiguration"]["name"].str();
   const bool there = !state.object(kLevels, "", level).is_null();
   const std::string subject =
@@ -36,19 +36,20 @@ void settle_flow(Registry::State& state, const Value& flow) {
            {"message", subject + (there ? " and it exists" : " but there is no such object")}}),
       state.now());
   const Value& before = model::condition_of(flow, "Dangling");
-  if (before["status"] == condition["status"] && before["message"] == condition["message"]) return;
+  if (before["status"] == condition["status"] && before["message"] == condition["message"])
+    return {};
   Value status = Value::object();
   status.edit("conditions").push_back(condition);
-  write_status(state, kFlows, model::name_of(flow), status,
-               "api-priority-and-fairness-config-consumer-v1", true);
+  return write_status(state, kFlows, model::name_of(flow), status,
+                      "api-priority-and-fairness-config-consumer-v1", true);
 }
 
-void settle_api_service(Registry::State& state, const Value& service) {
+Result<void> settle_api_service(Registry::State& state, const Value& service) {
   const Value& target = service["spec"]["service"];
-  if (target.is_null()) return;
+  if (target.is_null()) return {};
   const std::string ns = target["namespace"].str(), name = target["name"].str();
   const Value& found = state.object("services", ns, name);
-  if (!found.is_null()) return;
+  if (!found.is_null()) return {};
   const Value condition = condition_after(
       service,
       Value::object({{"type", "Available"},
@@ -56,11 +57,11 @@ void settle_api_service(Registry::State& state, const Value& service) {
                      {"reason", "ServiceNotFound"},
                      {"message", "service/" + name + " in " + quote(ns) + " is not present"}}),
       state.now());
-  if (model::condition_of(service, "Available")["message"] == condition["message"]) return;
+  if (model::condition_of(service, "Available")["message"] == condition["message"]) return {};
   Value status = service["status"];
   if (!status.is_object()) status = Value::object();
   status.set("conditions", Value::array({condition}));
-  write_status(state, kServices, model::name_of(service), status, "kube-apiserver", false);
+  return write_status(state, kServices, model::name_of(service), status, "kube-apiserver", false);
 }
 
 }  // namespace
@@ -85,51 +86,68 @@ Request system_request(const Registry::State& state, std::string_view resource, 
   return request;
 }
 
-void write_status(Registry::State& state, std::string_view resource, std::string_view name,
-                  const Value& status, std::string_view manager, bool apply) {
+Result<void> write_status(Registry::State& state, std::string_view resource, std::string_view name,
+                          const Value& status, std::string_view manager, bool apply) {
   Request request = system_request(state, resource, "", name);
   request.subresource = "status";
-  auto call = state.open(request);
-  if (!call.ok()) return;
-  const store::EntryPtr entry = state.store.get(call->key());
-  if (!entry) return;
-  const FieldWriter writer{std::string(manager), "status", call->now};
+  TRY(Call call, state.open(request));
+  const store::EntryPtr entry = state.store.get(call.key());
+  if (!entry) return {};
+  const FieldWriter writer{std::string(manager), "status", call.now};
   Value object = entry->value();
   if (apply) {
-    Value wanted = Value::object({{"apiVersion", call->resource->api_version()},
-                                  {"kind", call->resource->kind},
+    Value wanted = Value::object({{"apiVersion", call.resource->api_version()},
+                                  {"kind", call.resource->kind},
                                   {"metadata", Value::object({{"name", name}})},
                                   {"status", status}});
-    auto applied = apply_configuration(state.types, *call->resource, call->strategy, entry->value(),
-                                       wanted, writer, true);
-    if (!applied.ok()) return;
-    object = std::move(applied).value();
+    TRY(object, apply_configuration(state.types, *call.resource, call.strategy, entry->value(),
+                                    wanted, writer, true));
   } else {
     object.set("status", status);
-    track_update(state.types, *call->resource, call->strategy, entry->value(), object, writer);
+    track_update(state.types, *call.resource, call.strategy, entry->value(), object, writer);
   }
-  (void)state.put(*call, call->key(), std::move(object)).ok();
+  if (auto written = state.put(call, call.key(), std::move(object)); !written.ok())
+    return written.error();
+  return {};
+}
+
+Result<void> Registry::State::settle_one(const std::string& resource, const std::string& name) {
+  if (resource == kDefinitions) return settle_definition(name);
+  if (resource == kServices) return settle_api_service(*this, Value(object(kServices, "", name)));
+  if (resource == kFlows) {
+    const Value flow = object(kFlows, "", name);
+    return flow.is_null() ? Result<void>() : settle_flow(*this, flow);
+  }
+  Result<void> result;  // of the priority level: all its flows
+  for (const store::EntryPtr& flow : entries(kFlows)) {
+    if (flow->value()["spec"]["priorityLevelConfiguration"]["name"].as_string() != name) continue;
+    if (auto settled = settle_flow(*this, flow->value()); !settled.ok()) result = settled.error();
+  }
+  return result;
 }
 
 void Registry::State::settle() {
   if (settling_) return;
   settling_ = true;
+  if (!failed_.empty() && now() >= retry_at_) unsettled_.merge(failed_);
   while (!unsettled_.empty()) {
-    const auto [resource, name] = *unsettled_.begin();
+    const std::pair<std::string, std::string> key = *unsettled_.begin();
     unsettled_.erase(unsettled_.begin());
-    if (resource == kDefinitions) {
-      settle_definition(name);
-    } else if (resource == kServices) {
-      settle_api_service(*this, Value(object(kServices, "", name)));
-    } else if (resource == kFlows) {
-      if (const Value flow = object(kFlows, "", name); !flow.is_null()) settle_flow(*this, flow);
-    } else if (resource == kLevels) {
-      for (const store::EntryPtr& flow : entries(kFlows))
-        if (flow->value()["spec"]["priorityLevelConfiguration"]["name"].as_string() == name)
-          settle_flow(*this, flow->value());
-    }
+    if (!settle_one(key.first, key.second).ok()) retry(key);
   }
   settling_ = false;
+}
+
+void Registry::State::retry(std::pair<std::string, std::string> key) {
+  constexpr Duration kPause = Duration::seconds(1);
+  failed_.insert(std::move(key));
+  retry_at_ = now() + kPause;
+}
+
+void Registry::State::mark_all_unsettled() {
+  for (const std::string_view resource : {kDefinitions, kServices, kFlows})
+    for (const store::EntryPtr& one : entries(resource))
+      unsettled_.emplace(resource, model::name_of(one->value()));
 }
 
 void Registry::State::observe(std::string_view resource, const Value& before, const Value& after) {

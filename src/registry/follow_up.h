@@ -17,8 +17,9 @@ const Identity& server_identity();
 Request system_request(const Registry::State& state, std::string_view resource,
                        std::string_view namespace_, std::string_view name);
 
-// Replaces the status of a cluster-scoped object; as server-side apply or as an update.
-void write_status(Registry::State& state, std::string_view resource, std::string_view name,
-                  const Value& status, std::string_view manager, bool apply);
+// Replaces the status of a cluster-scoped object; as server-side apply or as an update. What is not
+// there is not written.
+Result<void> write_status(Registry::State& state, std::string_view resource, std::string_view name,
+                          const Value& status, std::string_view manager, bool apply);
 
 }  // namespace keelson::registry

@@ -10,18 +10,6 @@
 
 namespace keelson::registry {
 
-namespace {
-
-Error too_large(std::int64_t wanted, std::int64_t current) {
-  Error error{Reason::timeout, "Timeout: Too large resource version: " + std::to_string(wanted) +
-                                   ", current: " + std::to_string(current)};
-  error.causes.push_back({"ResourceVersionTooLarge", "", "Too large resource version"});
-  error.retry_after_seconds = 1;
-  return error;
-}
-
-}  // namespace
-
 Result<Response> Registry::State::answer(Call& call, const Object& object, int code) {
   Response response;
   response.code = code;
@@ -46,7 +34,7 @@ Result<Response> Registry::State::answer(Call& call, const Object& object, int c
 Result<Response> Registry::State::get(Call& call) {
   TRY(const std::int64_t wanted, parse_revision(call.request.options.revision));
   const std::int64_t current = store.revision().number;
-  if (wanted > current) return too_large(wanted, current);
+  if (wanted > current) return too_large_revision(wanted, current);
   const store::EntryPtr entry = store.get(call.key());
   if (!entry) return not_found(call.group_resource(), call.request.name);
   TRY(Object object, served(call, entry));
@@ -71,7 +59,7 @@ Result<ListPlan> plan_list(const Call& call, std::int64_t current) {
   plan.range.prefix = plan.prefix;
   auto revision = parse_revision(options.revision);
   if (!revision.ok()) return bad_request("invalid resource version: " + revision.error().message);
-  if (*revision > current) return too_large(*revision, current);
+  if (*revision > current) return too_large_revision(*revision, current);
   plan.limit = options.limit > 0 ? static_cast<std::size_t>(options.limit) : 0;
   // The cache answers such a list, and answers it whole.
   if (options.revision == "0") plan.limit = 0;

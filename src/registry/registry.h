@@ -65,6 +65,8 @@ struct Environment {
   std::function<Result<Value>(const Request&, const Value& object)> compute;
   // Empty: webhooks cannot be called; a request that needs one fails.
   WebhookPost call_webhook;
+  // Runs a call on the loop in a turn of its own. Empty: work of any length is done at once.
+  std::function<void(std::function<void()>)> post = {};
 };
 
 // One watch. Events come in order of revision; bookmarks where asked for.

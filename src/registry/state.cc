@@ -130,6 +130,7 @@ void Registry::State::load() {
   for (const store::EntryPtr& one : entries("services")) addresses.observe(Value(), one->value());
   for (const store::EntryPtr& one : entries("customresourcedefinitions.apiextensions.k8s.io"))
     serve_definition(Value(), one->value());
+  mark_all_unsettled();
 }
 
 }  // namespace keelson::registry

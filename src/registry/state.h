@@ -130,13 +130,27 @@ struct Registry::State {
   Result<void> bootstrap();
   void load();
   void serve_definition(const Value& before, const Value& after);
-  // Brings up to date what the server itself writes after a write (follow_up.h).
+  // Brings up to date what the server itself writes after a write (follow_up.h). What fails, such
+  // as for a disk that takes no writes, is tried again with a later request.
   void settle();
-  void settle_definition(const std::string& name);
-  void end_definition(const Value& definition);
+  Result<void> settle_one(const std::string& resource, const std::string& name);
+  Result<void> settle_definition(const std::string& name);
+  struct Ending {
+    std::string from;  // the key of the first object that has not been looked at
+    bool removed = false, failed = false;
+  };
+  Result<void> end_definition(const std::string& name, Ending ending);
+  Result<void> free_definition(const Value& definition);
+  // A crash may have come between a write and what follows it.
+  void mark_all_unsettled();
 
  private:
-  std::set<std::pair<std::string, std::string>> unsettled_;  // resource and name
+  // Resource and name.
+  std::set<std::pair<std::string, std::string>> unsettled_, failed_;
+  Instant retry_at_;
+  void retry(std::pair<std::string, std::string> key);
+  std::map<std::string, Ending> ending_;  // definitions whose objects are being removed
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   bool settling_ = false;
 };
 

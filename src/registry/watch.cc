@@ -2,8 +2,11 @@
 // form, with an object that enters or leaves the selection added or deleted.
 //
 // Invariant: events come in order of revision, each once; a bookmark says that everything up to its
-// revision has been delivered.
+// revision has been delivered. What a watcher holds for a client that does not read is bounded: the
+// objects that were there at first are read from the store as they are taken, and a client that
+// falls too far behind the changes is told to begin anew.
 #include <deque>
+#include <optional>
 
 #include "base/text.h"
 #include "model/meta.h"
@@ -17,6 +20,11 @@ namespace keelson::registry {
 
 namespace {
 
+// Of changes that a client has not taken yet. More than one turn of the store's dispatch brings.
+constexpr std::size_t kHeldEventsMax = 50'000;
+constexpr std::size_t kHeldBytesMax = 32 * 1024 * 1024;
+constexpr std::size_t kInitialPage = 256;
+
 class StoreWatcher : public Watcher {
  public:
   StoreWatcher(Registry::State& state, const Request& request, Call call, Selection selection)
@@ -29,20 +37,22 @@ class StoreWatcher : public Watcher {
                   storage_->definition["conversion"]["strategy"].as_string() == "Webhook"),
         columns_(request.form.kind == Form::Kind::table ? columns_of(*resource_) : nullptr) {}
 
-  void add_initial(const store::EntryPtr& entry) {
-    if (in_scope(*entry)) receive({entry, nullptr, entry->modified().number});
+  // Begins with what there is at `revision`, with a bookmark at its end if that is `marked`.
+  void begin_with_objects(std::int64_t revision, bool marked) {
+    initial_ = Initial{{prefix(), {}, {revision}, kInitialPage}, marked};
   }
 
-  // Marks the end of the initial events.
-  void end_initial(std::int64_t revision) { receive({nullptr, nullptr, revision}); }
+  // Nothing up to this revision is wanted.
+  void begin_after(std::int64_t revision) { bookmarked_ = floor_ = revision; }
 
   void fail(const Error& error) {
     if (failed_) return;
     failed_ = true;
+    initial_.reset();
     WatchEvent event;
     event.type = WatchEvent::Type::error;
     event.object = Object(status_of(error));
-    queue_.push_back(std::move(event));
+    queue_.push_back({std::move(event)});
     notify();
   }
 
@@ -57,20 +67,26 @@ class StoreWatcher : public Watcher {
 
   // --- Watcher ---
   std::vector<WatchEvent> take(std::size_t max) override {
+    taking_ = true;
     std::vector<WatchEvent> out;
-    while (!queue_.empty() && out.size() < max) {
-      out.push_back(std::move(queue_.front()));
-      queue_.pop_front();
-    }
-    if (bookmark_wanted_ && queue_.empty() && out.size() < max && !failed_) {
-      bookmark_wanted_ = false;
-      const std::int64_t revision = subscription_ ? subscription_->revision().number : 0;
-      if (revision > bookmarked_) {
-        push_bookmark(revision, false);
-        out.push_back(std::move(queue_.front()));
-        queue_.pop_front();
+    while (out.size() < max) {
+      if (queue_.empty() && changes_.empty() && initial_) read_initial();
+      if (queue_.empty() && bookmark_wanted_ && changes_.empty() && !failed_) {
+        bookmark_wanted_ = false;
+        const std::int64_t revision = subscription_ ? subscription_->revision().number : 0;
+        if (revision > bookmarked_) push_bookmark(revision, false);
       }
+      if (queue_.empty()) {
+        if (initial_ && changes_.empty()) continue;  // a page of which nothing was selected
+        break;
+      }
+      Queued next = std::move(queue_.front());
+      queue_.pop_front();
+      release(next.cost);
+      complete(next);
+      out.push_back(std::move(next.event));
     }
+    taking_ = false;
     return out;
   }
   void on_ready(std::function<void()> call) override { ready_ = std::move(call); }
@@ -88,8 +104,6 @@ class StoreWatcher : public Watcher {
     return out;
   }
 
-  bool in_scope(const store::Entry& entry) const { return entry.key().starts_with(prefix()); }
-
   // What the store says, in the order in which it says it. Without entries: the end of what was
   // there at first.
   struct Change {
@@ -97,11 +111,68 @@ class StoreWatcher : public Watcher {
     std::int64_t revision = 0;
     std::unique_ptr<Exchange> exchange = nullptr;  // with the webhook that converts it
     std::size_t open = 0;                          // questions without an answer
+    std::size_t cost = 0;                          // bytes held until the client takes it
+  };
+  // An event in the making: its object takes its form when it is taken.
+  struct Queued {
+    WatchEvent event;
+    Written now = {}, before = {};
+    std::size_t cost = 0;
+  };
+  // The objects at the beginning that have not been read yet.
+  struct Initial {
+    store::Range next;
+    bool marked = false;
+    std::deque<Change> later = {};  // what has changed since
   };
 
+  // One page, or the end of it all.
+  void read_initial() {
+    const auto page = state_.store.range(initial_->next);
+    if (!page.ok()) return fail(page.error());
+    for (const store::EntryPtr& entry : page->entries)
+      receive({entry, nullptr, entry->modified().number});
+    if (!initial_) return;  // an object could not be shown
+    initial_->next.from = page->next;
+    if (page->more) return;
+    Initial ended = std::move(*initial_);
+    initial_.reset();
+    if (ended.marked) receive({nullptr, nullptr, ended.next.at.number});
+    for (Change& change : ended.later) receive(std::move(change));
+  }
+
+  void hold(std::size_t cost) {
+    held_bytes_ += cost;
+    if (cost > 0) ++held_events_;
+  }
+  void release(std::size_t cost) {
+    held_bytes_ -= cost;
+    if (cost > 0) --held_events_;
+  }
+
   void on_event(const store::Event& event) {
+    if (failed_ || event.revision.number <= floor_) return;
     const bool removed = event.type == store::Event::Type::remove;
-    receive({removed ? nullptr : event.entry, event.previous, event.revision.number});
+    Change change{removed ? nullptr : event.entry, event.previous, event.revision.number};
+    change.cost = sizeof(Change) + (change.entry ? change.entry : change.previous)->bytes().size();
+    if (held_bytes_ + change.cost > kHeldBytesMax || held_events_ >= kHeldEventsMax)
+      return fall_behind(event.revision.number);
+    hold(change.cost);
+    if (initial_)
+      initial_->later.push_back(std::move(change));
+    else
+      receive(std::move(change));
+  }
+
+  // What has not been taken is dropped: the client has to list again anyway.
+  void fall_behind(std::int64_t revision) {
+    queue_.clear();
+    // The first one may be waiting for an answer, which will refer to it.
+    while (changes_.size() > 1) changes_.pop_back();
+    fail(expired("too old resource version: the watch was closed at revision " +
+                 std::to_string(revision) + ", as its client did not read " +
+                 std::to_string(held_events_) + " events"));
+    held_bytes_ = held_events_ = 0;
   }
 
   void receive(Change change) {
@@ -115,11 +186,17 @@ class StoreWatcher : public Watcher {
     while (!changes_.empty() && !failed_) {
       Change& change = changes_.front();
       if (change.open > 0) return;
+      const std::size_t before = queue_.size();
       if (!change.entry && !change.previous) {
         push_bookmark(change.revision, true);
       } else if (!show(change)) {
         return;
       }
+      // Held as the event that became of it, if one did.
+      if (queue_.size() > before)
+        queue_.back().cost = change.cost;
+      else
+        release(change.cost);
       changes_.pop_front();
     }
   }
@@ -144,11 +221,13 @@ class StoreWatcher : public Watcher {
     }
     const bool is = now.entry && selection_.matches(now.value());
     const bool was = before.entry && selection_.matches(before.value());
-    if (is)
-      push(was ? WatchEvent::Type::modified : WatchEvent::Type::added, now, before,
-           change.revision);
-    else if (was)
-      push_deleted(before, change.revision);
+    if (!is && !was) return true;
+    WatchEvent event;
+    event.type = !is   ? WatchEvent::Type::deleted
+                 : was ? WatchEvent::Type::modified
+                       : WatchEvent::Type::added;
+    event.revision = change.revision;
+    enqueue({std::move(event), std::move(now), std::move(before)});
     return true;
   }
 
@@ -162,33 +241,27 @@ class StoreWatcher : public Watcher {
           [this, &change, one, alive = std::weak_ptr<int>(alive_)](WebhookReply reply) {
             if (alive.expired()) return;
             change.exchange->settle(one, std::move(reply));
-            if (--change.open == 0) work_off();
+            if (--change.open > 0) return;
+            work_off();
+            // The next page of what was there at first is read by whoever takes it.
+            if (queue_.empty() && initial_ && ready_) ready_();
           });
     }
   }
 
-  void push(WatchEvent::Type type, const Written& now, const Written& before,
-            std::int64_t revision) {
-    WatchEvent event;
-    event.type = type;
-    event.revision = revision;
-    event.object = formed(now.value(), now.object.is_null() ? now.entry : nullptr);
-    if (before.entry)
-      event.before = Object(before.entry, before.entry->bytes(), before.entry->value());
-    enqueue(std::move(event));
-  }
-
-  // The last state, but with the revision at which it went; what left the selection is shown as it
-  // was when it still belonged.
-  void push_deleted(const Written& before, std::int64_t revision) {
-    Value object = before.value();
-    object.edit("metadata").set("resourceVersion", std::to_string(revision));
-    WatchEvent event;
-    event.type = WatchEvent::Type::deleted;
-    event.revision = revision;
-    event.object = formed(object, nullptr);
-    event.before = Object(before.entry, before.entry->bytes(), before.entry->value());
-    enqueue(std::move(event));
+  void complete(Queued& one) {
+    WatchEvent& event = one.event;
+    if (one.before.entry)
+      event.before = Object(one.before.entry, one.before.entry->bytes(), one.before.entry->value());
+    if (event.type == WatchEvent::Type::deleted) {
+      // The last state, but with the revision at which it went; what left the selection is shown
+      // as it was when it still belonged.
+      Value object = one.before.value();
+      object.edit("metadata").set("resourceVersion", std::to_string(event.revision));
+      event.object = formed(object, nullptr);
+    } else if (one.now.entry) {
+      event.object = formed(one.now.value(), one.now.object.is_null() ? one.now.entry : nullptr);
+    }
   }
 
   void push_bookmark(std::int64_t revision, bool initial_end) {
@@ -202,7 +275,7 @@ class StoreWatcher : public Watcher {
     event.type = WatchEvent::Type::bookmark;
     event.revision = bookmarked_ = revision;
     event.object = formed(object, nullptr);
-    enqueue(std::move(event));
+    enqueue({std::move(event)});
   }
 
   // In the client's version and form. `entry` is given where its bytes may be served as they are.
@@ -225,13 +298,13 @@ class StoreWatcher : public Watcher {
     return Object(std::move(object));
   }
 
-  void enqueue(WatchEvent event) {
+  void enqueue(Queued one) {
     if (request_.form.kind == Form::Kind::partial_list) return;
-    queue_.push_back(std::move(event));
+    queue_.push_back(std::move(one));
     notify();
   }
   void notify() {
-    if (ready_ && queue_.size() <= 1) ready_();
+    if (ready_ && !taking_ && queue_.size() <= 1) ready_();
   }
 
   Registry::State& state_;
@@ -242,9 +315,11 @@ class StoreWatcher : public Watcher {
   std::shared_ptr<const Columns> columns_;
   std::deque<Change> changes_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-  bool columns_sent_ = false, failed_ = false, bookmark_wanted_ = false;
-  std::int64_t bookmarked_ = 0;
-  std::deque<WatchEvent> queue_;
+  bool columns_sent_ = false, failed_ = false, bookmark_wanted_ = false, taking_ = false;
+  std::int64_t bookmarked_ = 0, floor_ = 0;
+  std::optional<Initial> initial_;
+  std::deque<Queued> queue_;
+  std::size_t held_bytes_ = 0, held_events_ = 0;
   std::function<void()> ready_;
   std::shared_ptr<store::Subscription> subscription_;
 };
@@ -264,14 +339,18 @@ Result<std::unique_ptr<Watcher>> Registry::State::watch(const Request& request) 
   auto watcher = std::make_unique<StoreWatcher>(*this, request, call, std::move(selection));
   const bool asked = options.send_initial_events.value_or(false);
   const bool legacy = !options.send_initial_events && (options.revision.empty() || wanted == 0);
+  if (asked && wanted > current) {
+    watcher->fail(too_large_revision(wanted, current));
+    return std::unique_ptr<Watcher>(std::move(watcher));
+  }
   if (asked || legacy) {
-    for (const store::EntryPtr& entry :
-         entries(call.storage->name(), call.storage->namespaced ? request.namespace_ : ""))
-      watcher->add_initial(entry);
-    if (options.allow_bookmarks && (asked || !options.watch_path)) watcher->end_initial(current);
+    watcher->begin_with_objects(current, options.allow_bookmarks && (asked || !options.watch_path));
     TRY_VOID(watcher->follow(current));
     return std::unique_ptr<Watcher>(std::move(watcher));
   }
+  // From a revision in the future: silence until it has passed, as in the original
+  // (storage/cacher/cache_watcher.go, process).
+  if (wanted > current) watcher->begin_after(wanted);
   const std::int64_t after = wanted == 0 ? current : std::min(wanted, current);
   const auto too_old = [&] {
     const std::int64_t oldest = std::max(history_start, store.compacted().number);

@@ -301,8 +301,7 @@ Result<Response> Registry::State::store_update(Call& call, const store::EntryPtr
 
 namespace {
 
-Error unfit_patch(const Value& quoted, const std::string& text, std::string_view why) {
-  (void)quoted;
+Error unfit_patch(const std::string& text, std::string_view why) {
   Error error = invalid({"", ""}, "", {cause_invalid_text("patch", quote(text), why)});
   return error;
 }
@@ -338,7 +337,7 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
   };
   if (strategic) {
     const std::string problem = codec::conversion_problem(*patched, *resource.type);
-    if (!problem.empty()) return unfit_patch(*patched, quoted(), problem);
+    if (!problem.empty()) return unfit_patch(quoted(), problem);
   }
   Value object = *patched;
   if (!resource.custom && object.is_object()) {
@@ -371,14 +370,14 @@ Result<Value> Registry::State::apply_patch(Call& call, const Value& current) {
     const std::string head = " cannot be handled as a " + resource.kind + ": ";
     if (const std::size_t at = problem.find(head); at != std::string::npos)
       problem.erase(0, at + head.size());
-    return unfit_patch(*patched, quoted(), problem);
+    return unfit_patch(quoted(), problem);
   }
   if (request.patch_type == PatchType::json)
     for (const std::string& field : codec::json_patch_duplicates(*request.body))
       strict.push_back("duplicate field " + quote(field));
   for (std::string& text : decoded->warnings) strict.push_back(std::move(text));
   if (how == "Strict" && !strict.empty())
-    return unfit_patch(*patched, quoted(), "strict decoding error: " + join(strict, ", "));
+    return unfit_patch(quoted(), "strict decoding error: " + join(strict, ", "));
   if (how != "Ignore")
     for (std::string& text : strict) call.warn(std::move(text));
   complete_decoded(types, resource, decoded->object);
