@@ -106,6 +106,7 @@ struct HttpLimits {
   std::size_t head_bytes_max = 1024 * 1024;      // request line and headers, as Go's default
   std::size_t body_bytes_max = 3 * 1024 * 1024;  // as kube-apiserver
   std::size_t streams_max = 250;                 // of one HTTP/2 connection, as kube-apiserver
+  std::size_t connections_max = 8000;            // of the server; less if descriptors are few
   std::size_t buffered_max = 256 * 1024;  // answers are pulled until this much waits for the peer
 };
 

@@ -67,7 +67,9 @@ class Http1Connection final : public Connection,
   std::optional<Instant> idle_since() const override {
     return answering_ || upgraded_ || body_ ? std::nullopt : std::optional(idle_since_);
   }
-  bool is_receiving() const override { return !parser_.is_empty(); }
+  bool end_arriving(Instant before) override {
+    return answering_ || upgraded_ || body_ || parser_.is_empty() || arriving_since_ >= before;
+  }
   void drain() override {
     draining_ = true;
     if (!answering_ && !upgraded_ && parser_.is_empty()) close();
@@ -101,7 +103,7 @@ class Http1Connection final : public Connection,
   std::string ahead_;  // bytes behind the request that is being answered
   std::weak_ptr<Http1Responder> responder_;
   std::unique_ptr<Body> body_;
-  Instant idle_since_;
+  Instant idle_since_, arriving_since_;  // the latter: if the parser has something
   bool answering_ = false, draining_ = false, closed_ = false, peer_ended_ = false;
   bool keep_alive_ = true, head_only_ = false, chunked_ = false, pumping_ = false;
   bool taking_ = false, upgraded_ = false, pump_posted_ = false;
@@ -173,6 +175,7 @@ void Http1Connection::on_data(std::string_view bytes) {
     return;
   }
   ahead_.append(bytes);
+  if (parser_.is_empty()) arriving_since_ = context_.loop.now();
   if (!answering_) take_requests();
   // Bounded: the rest of a pipeline waits in the kernel.
   if (answering_ && !closed_ && ahead_.size() > kPullBytes) stream_->pause(true);
@@ -323,7 +326,7 @@ void Http1Connection::pump() {
 
 void Http1Connection::finish_answer() {
   answering_ = false;
-  idle_since_ = context_.loop.now();
+  idle_since_ = arriving_since_ = context_.loop.now();
   if (!keep_alive_ || draining_ || peer_ended_) return close();
   parser_.next();
   stream_->pause(false);

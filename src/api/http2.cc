@@ -45,7 +45,9 @@ class Http2Responder final : public Responder {
 
 struct Exchange {
   HttpRequest request;
+  Instant begun;
   std::size_t head_bytes = 0;
+  bool expired = false;  // did not arrive in time
   bool head_only = false, dispatched = false, head_too_large = false;
   std::weak_ptr<Http2Responder> responder;
   HttpResponse response;
@@ -71,7 +73,7 @@ class Http2Connection final : public Connection,
   std::optional<Instant> idle_since() const override {
     return exchanges_.empty() ? std::optional(idle_since_) : std::nullopt;
   }
-  bool is_receiving() const override { return arriving_bytes_ > 0; }
+  bool end_arriving(Instant before) override;
   void drain() override;
   void respond(std::int32_t id, HttpResponse response);
 
@@ -198,7 +200,7 @@ void Http2Connection::on_end() {
 
 int Http2Connection::on_begin_headers(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST)
-    exchanges_.try_emplace(frame.hd.stream_id);
+    exchanges_[frame.hd.stream_id].begun = context_.loop.now();
   return 0;
 }
 
@@ -402,6 +404,19 @@ void Http2Connection::drain() {
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
   send();
+}
+
+bool Http2Connection::end_arriving(Instant before) {
+  bool found = false;
+  for (auto& [id, exchange] : exchanges_) {
+    if (exchange.dispatched || exchange.begun >= before) continue;
+    // Still there after it was ended: the peer does not read either.
+    if (std::exchange(exchange.expired, true)) return false;
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    found = true;
+  }
+  if (found) send();
+  return true;
 }
 
 void Http2Connection::end_all() {

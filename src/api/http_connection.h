@@ -28,8 +28,9 @@ class Connection {
   virtual ~Connection() = default;
   // Since when nothing is going on; nullopt while a request is being answered.
   virtual std::optional<Instant> idle_since() const = 0;
-  // Whether a request has begun but not arrived whole.
-  virtual bool is_receiving() const = 0;
+  // Ends requests that began before this time and have not arrived whole. False: this needs the end
+  // of the connection.
+  virtual bool end_arriving(Instant before) = 0;
   // Answers what has arrived, then closes.
   virtual void drain() = 0;
 };

@@ -1,5 +1,6 @@
 // Time limits as in kube-apiserver: 32 s for the handshake and for a request to arrive, 90 s
-// without any request. One sweep looks at all connections instead of a timer for each.
+// without any request. Nobody has to be known for a connection, so that their number has a limit.
+// One sweep looks at all connections instead of a timer for each.
 #include "api/http_server.h"
 
 #include <optional>
@@ -20,7 +21,6 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
     Instant accepted;
     std::shared_ptr<void> handshake;  // until it is done
     std::shared_ptr<Connection> connection;
-    std::optional<Instant> receiving_since;
   };
 
   host::Loop& loop;
@@ -38,6 +38,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
       : loop(l), sockets(s), handler(std::move(h)), limits(limit) {}
 
   void serve(std::unique_ptr<host::Stream> stream, std::shared_ptr<const TlsContext> context) {
+    if (!make_room()) return;  // with it the stream is closed
     const std::uint64_t id = ++slots_made;
     slots[id].accepted = loop.now();
     arm_sweep();
@@ -66,6 +67,20 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
     // The first request may have been answered already, and the map changed.
     const auto slot = slots.find(id);
     if (slot != slots.end()) slot->second.connection = std::move(connection);
+  }
+
+  // Room for one more, if need be in place of the one that has been idle for longest.
+  bool make_room() {
+    if (slots.size() < limits.connections_max) return true;
+    std::optional<std::pair<Instant, std::uint64_t>> longest;
+    for (const auto& [id, slot] : slots) {
+      const std::optional<Instant> since =
+          slot.connection ? slot.connection->idle_since() : std::optional(slot.accepted);
+      if (since && (!longest || *since < longest->first)) longest = {*since, id};
+    }
+    if (!longest) return false;
+    drop(longest->second);
+    return true;
   }
 
   void drop(std::uint64_t id) {
@@ -99,15 +114,11 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
         if (now - slot.accepted > kArriveLimit) late.push_back(id);
         continue;
       }
-      if (!slot.connection->is_receiving()) {
-        slot.receiving_since.reset();
-      } else if (!slot.receiving_since) {
-        slot.receiving_since = now;
-      }
-      const std::optional<Instant> idle = slot.connection->idle_since();
-      const bool idle_too_long = idle && now - *idle > kIdleLimit;
-      const bool slow = idle && slot.receiving_since && now - *slot.receiving_since > kArriveLimit;
-      if (idle_too_long || slow) late.push_back(id);
+      // Kept here: it may end of what it does.
+      const std::shared_ptr<Connection> connection = slot.connection;
+      const bool arrives = connection->end_arriving(now - kArriveLimit);
+      const std::optional<Instant> idle = connection->idle_since();
+      if (!arrives || (idle && now - *idle > kIdleLimit)) late.push_back(id);
     }
     for (const std::uint64_t id : late) drop(id);
     if (!slots.empty()) arm_sweep();

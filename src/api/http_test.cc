@@ -10,8 +10,10 @@
 
 #include "api/http1_parser.h"
 #include "api/http_connection.h"
+#include "api/http_server.h"
 #include "api/test_stream.h"
 #include "base/prng.h"
+#include "host/linux/linux_host.h"
 #include "host/linux/loop.h"
 
 namespace keelson::api {
@@ -414,6 +416,48 @@ TEST_F(Http2Test, RefusesABodyThatIsTooLarge) {
   turn();
   EXPECT_TRUE(large);
   EXPECT_EQ(http2_->answers[id].substr(0, 14), "413 too large ");
+}
+
+TEST_F(Http2Test, EndsARequestThatDoesNotArrive) {
+  auto [near, far] = make_stream_pair();
+  server_ = make_http2_connection(context(), std::move(far));
+  std::string seen;
+  near->start(
+      {.on_data = [&](std::string_view bytes) { seen += bytes; }, .on_end = {}, .on_drained = {}});
+  near->write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  near->write(std::string("\0\0\0\4\0\0\0\0\0", 9));
+  // The head of a POST, of which nothing more comes.
+  near->write(std::string("\0\0\6\1\4\0\0\0\1\x83\x84\x87\x41\1h", 15));
+  EXPECT_FALSE(server_->idle_since().has_value());
+  const Instant begun = loop_.now();
+  EXPECT_TRUE(server_->end_arriving(begun - Duration::seconds(1)));
+  EXPECT_FALSE(server_->idle_since().has_value()) << "it still has time";
+  seen.clear();
+  EXPECT_TRUE(server_->end_arriving(begun + Duration::seconds(1)));
+  EXPECT_EQ(seen, std::string("\0\0\4\3\0\0\0\0\1\0\0\0\x8", 13)) << "RST_STREAM";
+  EXPECT_TRUE(server_->idle_since().has_value()) << "now the idle limit applies";
+  EXPECT_TRUE(asked_.empty());
+}
+
+TEST_F(ConnectionTest, AServerHasOnlySoManyConnections) {
+  limits_.connections_max = 2;
+  const auto sockets = host::make_linux_sockets(loop_);
+  HttpServer server(loop_, *sockets, handler_, limits_);
+  std::vector<std::unique_ptr<host::Stream>> clients;
+  for (int i = 0; i < 3; ++i) {
+    auto [near, far] = make_stream_pair();
+    server.serve(std::move(far), nullptr);
+    near->start({});
+    clients.push_back(std::move(near));
+  }
+  EXPECT_EQ(server.connections(), 2u) << "the one that was idle for longest made room";
+  for (std::size_t i : {1, 2}) clients[i]->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(asked_.size(), 2u);
+  auto [near, far] = make_stream_pair();
+  bool ended = false;
+  near->start({.on_data = {}, .on_end = [&] { ended = true; }, .on_drained = {}});
+  server.serve(std::move(far), nullptr);
+  EXPECT_TRUE(ended) << "nobody is cut off who is at work";
 }
 
 TEST_F(Http2Test, SurvivesNoise) {

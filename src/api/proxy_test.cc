@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/http1_response.h"
+#include "api/request_info.h"
 #include "base/prng.h"
 
 namespace keelson::api {
@@ -118,6 +119,18 @@ TEST(Proxy, ReadsTargets) {
   EXPECT_EQ(parse_proxy_target("web:http").port, "http");
   EXPECT_EQ(parse_proxy_target("https:web:443").scheme, "https");
   EXPECT_EQ(parse_proxy_target("http:web:").name, "web");
+}
+
+TEST(ProxiedPath, IsCutBehindTheName) {
+  const auto cut = [](const std::string& path) {
+    auto info = request_info_of("GET", *percent_decode(path), Query());
+    return proxied_path(path, *info);
+  };
+  EXPECT_EQ(cut("/api/v1/namespaces/a/services/web/proxy/x%20y/"), "/x%20y/");
+  EXPECT_EQ(cut("/api/v1/namespaces/a/services/web/proxy"), "/");
+  EXPECT_EQ(cut("/api/v1/namespaces/proxy-a/services/proxy-web/proxy/proxy/z"), "/proxy/z");
+  EXPECT_EQ(cut("/api/v1/namespaces/proxy/pods/proxy/proxy/"), "/");
+  EXPECT_EQ(cut("/api/v1/nodes/proxy-1/proxy/stats"), "/stats");
 }
 
 }  // namespace

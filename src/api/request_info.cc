@@ -164,4 +164,12 @@ Result<RequestInfo> request_info_of(std::string_view method, std::string decoded
   return info;
 }
 
+std::string proxied_path(std::string_view path, const RequestInfo& info) {
+  const int before = (info.prefix == "api" ? 2 : 3) + (info.below_namespace ? 2 : 0) + 3;
+  std::size_t at = path.find_first_not_of('/');
+  for (int i = 0; i < before && at != std::string_view::npos; ++i)
+    at = path.find('/', i == 0 ? at : at + 1);
+  return at == std::string_view::npos ? "/" : std::string(path.substr(at));
+}
+
 }  // namespace keelson::api

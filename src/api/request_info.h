@@ -50,4 +50,8 @@ struct RequestInfo {
 Result<RequestInfo> request_info_of(std::string_view method, std::string decoded_path,
                                     const Query& query);
 
+// What lies behind RESOURCE/NAME/proxy in the path that `info` was read from, still encoded; "/" if
+// that is nothing.
+std::string proxied_path(std::string_view path, const RequestInfo& info);
+
 }  // namespace keelson::api

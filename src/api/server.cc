@@ -39,6 +39,18 @@ std::string_view deprecation_of(const RequestInfo& info) {
 
 namespace {
 
+// Requests that last as long as their client likes take no part in the sharing.
+bool lasts(const RequestInfo& info) {
+  constexpr std::string_view kLong[] = {"attach", "exec", "log", "portforward", "proxy"};
+  return info.verb == "proxy" ||
+         (info.is_resource &&
+          std::find(std::begin(kLong), std::end(kLong), info.subresource) != std::end(kLong));
+}
+
+bool is_reading(std::string_view verb) {
+  return verb == "get" || verb == "list" || verb == "watch";
+}
+
 // Whoever follows a long answer is recorded once more when it ends.
 class AuditedBody final : public Body {
  public:
@@ -72,13 +84,11 @@ void Exchange::answer(HttpResponse response) {
   if (const std::string_view text = deprecation_of(info); served && !text.empty())
     response.headers.add_first("warning", warning_header(text));
   if (metrics != nullptr && info.is_resource) {
-    const bool long_running = info.verb == "watch" || info.subresource == "exec" ||
-                              info.subresource == "attach" || info.subresource == "log" ||
-                              info.subresource == "portforward";
     metrics->count(
         {info.verb, info.group, info.version, info.resource, info.subresource, response.code},
-        Duration(), long_running);
+        loop->now() - started, info.verb == "watch" || lasts(info));
   }
+  in_flight.reset();
   responder->respond(std::move(response));
   seat.reset();
 }
@@ -139,6 +149,7 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   exchange->request = std::move(request);
   exchange->responder = std::move(responder);
   exchange->metrics = &metrics;
+  exchange->loop = &parts.loop;
   exchange->started = parts.loop.now();
   const HttpRequest& asked = exchange->request;
   auto path = percent_decode(asked.path);
@@ -154,6 +165,8 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
                             ": failed to create RequestInfo: " + info.error().message + "\n"));
   }
   exchange->info = std::move(info).value();
+  if (exchange->info.is_resource && exchange->info.verb != "watch" && !lasts(exchange->info))
+    exchange->in_flight = metrics.begin(!is_reading(exchange->info.verb));
   exchange->audit_id = audit_id_of(asked, parts.rng);
   if (parts.audit) begin_audit(exchange, identity.ok() ? *identity : Identity());
   if (!identity.ok()) return exchange->fail(identity.error());
@@ -169,18 +182,6 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
     exchange->audit->impersonated(exchange->identity);
   take_turn(exchange);
 }
-
-namespace {
-
-// Requests that last as long as their client likes take no part in the sharing.
-bool lasts(const RequestInfo& info) {
-  constexpr std::string_view kLong[] = {"attach", "exec", "log", "portforward", "proxy"};
-  return info.verb == "proxy" ||
-         (info.is_resource &&
-          std::find(std::begin(kLong), std::end(kLong), info.subresource) != std::end(kLong));
-}
-
-}  // namespace
 
 void Server::State::take_turn(const ExchangePtr& exchange) {
   if (lasts(exchange->info)) return proceed(exchange);
@@ -220,11 +221,14 @@ Server::Server(ServerParts parts) : state_(std::make_shared<State>(std::move(par
   state.flows =
       std::make_unique<FlowControl>(state.parts.loop, state.parts.registry, state.parts.flow);
   const std::weak_ptr<State> weak = state_;
+  HttpLimits limits;
+  limits.connections_max = state.parts.connections_max;
   state.http = std::make_unique<HttpServer>(
       state.parts.loop, state.parts.sockets,
       [weak](HttpRequest request, std::shared_ptr<Responder> responder) {
         if (const auto self = weak.lock()) self->handle(std::move(request), std::move(responder));
-      });
+      },
+      limits);
 }
 
 Server::~Server() {

@@ -56,7 +56,8 @@ struct ServerParts {
   std::function<std::string()> more_metrics = {};
   FlowOptions flow = {};
   std::shared_ptr<const AuditLog> audit = {};  // null: nothing is recorded
-  std::string version_text = "v1.36.1";        // gitVersion of /version
+  std::size_t connections_max = HttpLimits().connections_max;
+  std::string version_text = "v1.36.1";  // gitVersion of /version
 };
 
 class Server {

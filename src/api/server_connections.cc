@@ -291,11 +291,9 @@ void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
   run_port_forward(state.sessions, std::move(stream), std::move(start));
 }
 
-// The part of the path behind "/proxy", still encoded, with the query.
-std::string proxied_path(const HttpRequest& request) {
-  const std::size_t at = request.path.find("/proxy");
-  std::string path = request.path.substr(at + std::string_view("/proxy").size());
-  if (path.empty()) path = "/";
+// With the query.
+std::string proxied_target(const HttpRequest& request, const RequestInfo& info) {
+  const std::string path = proxied_path(request.path, info);
   return request.query.empty() ? path : path + "?" + request.query;
 }
 
@@ -378,7 +376,8 @@ void serve_proxy(Server::State& state, const ExchangePtr& exchange,
                                     "", node};
   cluster::PodStreams* streams = state.parts.pod_streams;
   run_proxy(
-      state.sessions, exchange->request, proxied_path(exchange->request), where->port,
+      state.sessions, exchange->request, proxied_target(exchange->request, exchange->info),
+      where->port,
       [streams, place](int port, std::shared_ptr<cluster::Sink> out,
                        std::function<void(Result<void>)> done) {
         return streams->port_forward(place, port, std::move(out), std::move(done));

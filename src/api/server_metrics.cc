@@ -36,6 +36,12 @@ void ServerMetrics::count(const Key& key, Duration took, bool long_running) {
   histogram.microseconds += microseconds;
 }
 
+std::shared_ptr<void> ServerMetrics::begin(bool mutating) {
+  std::int64_t InFlight::*const kind = mutating ? &InFlight::mutating : &InFlight::reading;
+  ++((*in_flight_).*kind);
+  return {nullptr, [counts = in_flight_, kind](void*) { --((*counts).*kind); }};
+}
+
 std::string ServerMetrics::text(std::size_t watches, std::size_t connections) const {
   std::string out =
       "# HELP apiserver_request_total Requests answered.\n"
@@ -64,8 +70,10 @@ std::string ServerMetrics::text(std::size_t watches, std::size_t connections) co
   out +=
       "# HELP apiserver_current_inflight_requests Requests being answered.\n"
       "# TYPE apiserver_current_inflight_requests gauge\n"
-      "apiserver_current_inflight_requests " +
-      std::to_string(in_flight_) +
+      "apiserver_current_inflight_requests{request_kind=\"mutating\"} " +
+      std::to_string(in_flight_->mutating) +
+      "\napiserver_current_inflight_requests{request_kind=\"readOnly\"} " +
+      std::to_string(in_flight_->reading) +
       "\n# HELP apiserver_longrunning_requests Open watches.\n"
       "# TYPE apiserver_longrunning_requests gauge\n"
       "apiserver_longrunning_requests{verb=\"WATCH\"} " +

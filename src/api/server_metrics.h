@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/time.h"
@@ -19,8 +20,9 @@ class ServerMetrics {
     auto operator<=>(const Key&) const = default;
   };
   void count(const Key& key, Duration took, bool long_running);
-  void begin() { ++in_flight_; }
-  void end() { --in_flight_; }
+  // A request that is being answered, until the handle is dropped. Long-running ones are counted
+  // apart.
+  std::shared_ptr<void> begin(bool mutating);
   std::string text(std::size_t watches, std::size_t connections) const;
 
  private:
@@ -35,7 +37,10 @@ class ServerMetrics {
   };
   std::map<Key, std::uint64_t> requests_;
   std::map<Key, Histogram> durations_;  // code 0
-  std::int64_t in_flight_ = 0;
+  struct InFlight {
+    std::int64_t mutating = 0, reading = 0;
+  };
+  std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
 };
 
 }  // namespace keelson::api

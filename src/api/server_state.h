@@ -29,7 +29,9 @@ struct Exchange {
   Identity identity;
   Format format;
   Instant started;
+  const host::Loop* loop = nullptr;
   ServerMetrics* metrics = nullptr;
+  std::shared_ptr<void> in_flight;  // until the answer
   std::string audit_id;
   std::shared_ptr<AuditRecord> audit;  // null: not recorded
   FlowControl::Class flow;

@@ -65,6 +65,7 @@ class ServerTest : public testing::Test {
                     .access = *access_,
                     .rng = rng_,
                     .settle = [this](std::int64_t, auto call) {
+                      if (hold_) return held_.push_back(std::move(call));
                       if (disk_full_)
                         return call(Error{Reason::service_unavailable, "the store cannot write"});
                       call({});
@@ -93,7 +94,8 @@ class ServerTest : public testing::Test {
     loop_.run();
   }
 
-  bool disk_full_ = false;
+  bool disk_full_ = false, hold_ = false;
+  std::vector<std::function<void(Result<void>)>> held_;
   host::LinuxLoop loop_;
   Prng rng_{7};
   host::VirtualFiles files_;
@@ -106,6 +108,36 @@ class ServerTest : public testing::Test {
 };
 
 constexpr const char* kConfigMaps = "/api/v1/namespaces/default/configmaps";
+
+TEST_F(ServerTest, MetricsSayHowLongRequestsTookAndHowManyAreOnTheirWay) {
+  const auto figures = [this] { return ask("GET", "/metrics").text; };
+  hold_ = true;
+  std::optional<Answer> later;
+  HttpRequest request;
+  request.method = "POST";
+  request.path = kConfigMaps;
+  request.headers.add("authorization", "Bearer admin-token");
+  request.body = R"({"metadata":{"name":"a"}})";
+  server_->handle(std::move(request), std::make_shared<RecordingResponder>(later));
+  ASSERT_EQ(held_.size(), 1u);
+  EXPECT_NE(figures().find("apiserver_current_inflight_requests{request_kind=\"mutating\"} 1\n"),
+            std::string::npos);
+  const Instant begun = loop_.now();
+  while (loop_.now() - begun < Duration::milliseconds(2)) turn();
+  held_[0]({});
+  ASSERT_TRUE(later.has_value());
+  const std::string text = figures();
+  EXPECT_NE(text.find("apiserver_current_inflight_requests{request_kind=\"mutating\"} 0\n"),
+            std::string::npos);
+  const std::string labels =
+      "{group=\"\",resource=\"configmaps\",subresource=\"\",verb=\"create\",version=\"v1\"";
+  EXPECT_NE(
+      text.find("apiserver_request_duration_seconds_bucket" + labels + ",le=\"0.001000\"} 0\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("apiserver_request_duration_seconds_count" + labels + "} 1\n"),
+            std::string::npos);
+}
 
 TEST_F(ServerTest, AFullDiskKeepsNobodyWaiting) {
   disk_full_ = true;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -60,6 +61,12 @@ std::uint64_t system_seed() {
   const std::string bytes = system_entropy(sizeof seed);
   std::memcpy(&seed, bytes.data(), sizeof seed);
   return seed;
+}
+
+std::size_t descriptors_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  return static_cast<std::size_t>(limit.rlim_cur);
 }
 
 Result<Terminal> open_terminal(int columns, int rows) {

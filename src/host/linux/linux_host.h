@@ -33,6 +33,9 @@ std::shared_ptr<void> watch_signals(LinuxLoop& loop, const std::vector<int>& sig
 std::string system_entropy(std::size_t length);
 std::uint64_t system_seed();
 
+// How many descriptors this process may have open.
+std::size_t descriptors_max();
+
 // A pseudo-terminal. Both ends close on exec; the owner closes them.
 struct Terminal {
   int master = -1, slave = -1;
