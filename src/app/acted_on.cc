@@ -27,7 +27,6 @@ bool is_acted_on(std::string_view resource) {
       "horizontalpodautoscalers.autoscaling",
       "ingressclasses.networking.k8s.io",
       "ingresses.networking.k8s.io",
-      "ipaddresses.networking.k8s.io",
       "jobs.batch",
       "leases.coordination.k8s.io",
       "limitranges",
@@ -49,7 +48,6 @@ bool is_acted_on(std::string_view resource) {
       "runtimeclasses.node.k8s.io",
       "secrets",
       "serviceaccounts",
-      "servicecidrs.networking.k8s.io",
       "services",
       "statefulsets.apps",
   };

@@ -51,6 +51,11 @@ void save_port(const std::string& directory, int port) {
   std::ofstream(directory + "/port", std::ios::trunc) << port << "\n";
 }
 
+// Of clients. The rest of the descriptors is for pods, the network and the store.
+std::size_t connections_max() {
+  return std::min(api::HttpLimits().connections_max, host::descriptors_max() * 3 / 5);
+}
+
 }  // namespace
 
 struct Engine::Parts {
@@ -181,6 +186,9 @@ EngineReport Engine::Parts::report() const {
   out.losses.insert(out.losses.end(), addresses.losses.begin(), addresses.losses.end());
   out.problems = problems;
   for (std::string& problem : nodes->problems()) out.problems.push_back(std::move(problem));
+  if (const std::string problem = store->statistics().snapshot_problem; !problem.empty())
+    out.problems.push_back("the store cannot write a snapshot, so that its log grows: " + problem +
+                           "; it is tried again every half minute");
   for (const std::string& problem : network->problems())
     if (std::find(out.losses.begin(), out.losses.end(), problem) == out.losses.end())
       out.problems.push_back(problem);
@@ -205,6 +213,7 @@ Result<void> Engine::Parts::serve() {
             return failing ? std::vector<std::string>{"etcd"} : std::vector<std::string>();
           },
       .audit = audit,
+      .connections_max = connections_max(),
       .version_text = kKubernetesVersion});
   if (metrics) {
     server->add_group(metrics->group());

@@ -112,6 +112,7 @@ class Engine : public Store {
   void on_failing();
   Error cannot_write() const;
   void snapshot_done(Result<void> result);
+  void snapshot_failed(const Error& error);
   void remove_obsolete(Revision snapshot);
 
   host::Loop& loop_;
@@ -128,7 +129,10 @@ class Engine : public Store {
   Waiters waiters_, settlers_;  // equal ones in order of asking
   bool pump_posted_ = false;
   std::string torn_;
-  std::int64_t log_bytes_at_snapshot_;
+  std::int64_t log_bytes_at_snapshot_, log_bytes_before_ = 0;
+  std::shared_ptr<void> snapshot_retry_;  // after one that failed
+  std::uint64_t snapshot_failures_ = 0;
+  std::string snapshot_problem_;
   std::uint64_t commits_ = 0, snapshots_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
@@ -207,7 +211,9 @@ void Engine::on_durable() {
     }
   pump_soon();
   auto written = static_cast<std::int64_t>(log_->bytes_written()) - log_bytes_at_snapshot_;
-  if (!snapshot_ && written > static_cast<std::int64_t>(options_.snapshot_log_bytes)) snapshot({});
+  if (!snapshot_ && !snapshot_retry_ &&
+      written > static_cast<std::int64_t>(options_.snapshot_log_bytes))
+    snapshot({});
 }
 
 void Engine::pump_soon() {
@@ -229,7 +235,9 @@ void Engine::snapshot(std::function<void(Result<Revision>)> done) {
   }
   if (done) snapshot_waiters_.push_back(std::move(done));
   if (snapshot_) return;
-  log_bytes_at_snapshot_ = static_cast<std::int64_t>(log_->bytes_written());
+  snapshot_retry_.reset();
+  log_bytes_before_ =
+      std::exchange(log_bytes_at_snapshot_, static_cast<std::int64_t>(log_->bytes_written()));
   snapshot_ =
       std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_, options_.sealer);
   snapshot_->start([this](Result<void> result) { snapshot_done(std::move(result)); });
@@ -242,7 +250,10 @@ void Engine::snapshot_done(Result<void> result) {
   auto waiters = std::exchange(snapshot_waiters_, {});
   if (result.ok()) {
     ++snapshots_;
+    snapshot_problem_.clear();
     remove_obsolete(revision);
+  } else {
+    snapshot_failed(result.error());
   }
   for (auto& waiter : waiters) {
     if (result.ok())
@@ -250,6 +261,18 @@ void Engine::snapshot_done(Result<void> result) {
     else
       waiter(result.error());
   }
+}
+
+// The log goes on growing until one succeeds: tried again, with a pause, for as long as it is due.
+void Engine::snapshot_failed(const Error& error) {
+  constexpr Duration kPause = Duration::seconds(30);
+  ++snapshot_failures_;
+  snapshot_problem_ = error.message;
+  log_bytes_at_snapshot_ = log_bytes_before_;
+  snapshot_retry_ = loop_.call_at(loop_.now() + kPause, [this] {
+    snapshot_retry_.reset();
+    snapshot({});
+  });
 }
 
 void Engine::remove_obsolete(Revision snapshot) {
@@ -278,6 +301,8 @@ Statistics Engine::statistics() const {
   all.commits = commits_;
   all.snapshots = snapshots_;
   all.torn = torn_;
+  all.snapshot_failures = snapshot_failures_;
+  all.snapshot_problem = snapshot_problem_;
   if (!log_) return all;
   all.syncs = log_->syncs();
   all.log_bytes = log_->bytes_written();

@@ -116,7 +116,8 @@ struct Statistics {
   std::size_t keys = 0, history_events = 0, subscriptions = 0;
   std::uint64_t bytes = 0;  // keys and bytes of the current versions
   std::uint64_t commits = 0, syncs = 0, log_bytes = 0, segments = 0, snapshots = 0;
-  std::uint64_t write_failures = 0;
+  std::uint64_t write_failures = 0, snapshot_failures = 0;
+  std::string snapshot_problem = {};  // why the last snapshot failed; empty: it did not
   std::string torn = {};  // a segment that was found to end in a batch which is not whole
 };
 

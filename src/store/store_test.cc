@@ -300,6 +300,24 @@ TEST_F(DurableTest, SegmentsSnapshotsAndHistorySurviveARestart) {
   EXPECT_EQ(events, 10);
 }
 
+TEST_F(DurableTest, ASnapshotThatFailsIsRecordedAndTriedAgain) {
+  fill(3);
+  files.set_fault([&](std::string_view, const std::string& path) -> std::optional<Error> {
+    if (path.find("snapshot") == std::string::npos) return std::nullopt;
+    return Error{Reason::service_unavailable, "Input/output error"};
+  });
+  bool failed = false;
+  store->snapshot([&](const Result<Revision>& r) { failed = !r.ok(); });
+  loop.run_ready();
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(store->statistics().snapshot_failures, 1u);
+  EXPECT_NE(store->statistics().snapshot_problem, "");
+  files.set_fault({});
+  loop.run_for(Duration::minutes(1));
+  EXPECT_EQ(store->statistics().snapshots, 1u);
+  EXPECT_EQ(store->statistics().snapshot_problem, "");
+}
+
 TEST_F(DurableTest, AFullDiskIsRefusedAndRecoveredFrom) {
   fill(3);
   bool full = true;
