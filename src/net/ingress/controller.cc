@@ -206,6 +206,7 @@ void IngressController::choose_ports() {
 CertificateFiles IngressController::collect_certificates() {
   CertificateFiles out;
   certificate_texts_.clear();
+  certificate_problems_.clear();
   const auto add = [&](const Certificate& certificate, const std::vector<std::string>& hosts) {
     if (certificate.key_pem.empty()) return;
     const std::string text = certificate.certificate_pem + certificate.key_pem;
@@ -247,7 +248,8 @@ Certificate IngressController::issue_into_secret(const WantedCertificate& wanted
   if (!options_.issue) return {};
   auto issued = options_.issue(wanted.hosts);
   if (!issued.ok()) {
-    problem_ = "certificate for " + join(wanted.hosts, ", ") + ": " + issued.error().message;
+    certificate_problems_[wanted.secret] =
+        "certificate for " + join(wanted.hosts, ", ") + ": " + issued.error().message;
     return {};
   }
   issued_[wanted.secret] = *issued;
@@ -314,6 +316,9 @@ void IngressController::show_status_of(const Value& ingress, const Value& points
 }
 
 void IngressController::show_complaints() {
+  // Said again if they come again.
+  std::erase_if(complained_,
+                [&](const auto& one) { return !plan_.complaints.contains(one.first); });
   for (const auto& [key, complaints] : plan_.complaints) {
     if (complained_[key] == complaints) continue;
     complained_[key] = complaints;
@@ -327,7 +332,10 @@ void IngressController::show_complaints() {
 }
 
 std::vector<std::string> IngressController::problems() const {
-  return problem_.empty() ? std::vector<std::string>() : std::vector<std::string>{problem_};
+  std::vector<std::string> out;
+  if (!problem_.empty()) out.push_back(problem_);
+  for (const auto& [secret, problem] : certificate_problems_) out.push_back(problem);
+  return out;
 }
 
 void IngressController::stop(std::function<void()> done) {

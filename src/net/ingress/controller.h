@@ -88,7 +88,8 @@ class IngressController {
   bool posted_ = false, busy_ = false, again_ = false, stopping_ = false;
   int failures_ = 0;
   std::uint64_t reloads_ = 0;
-  std::string problem_;
+  std::string problem_;                              // of the last pass
+  std::map<Key, std::string> certificate_problems_;  // by Secret
   std::shared_ptr<void> retry_, daily_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

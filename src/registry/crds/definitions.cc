@@ -63,46 +63,6 @@ spec:
           status:
             type: object
             x-kubernetes-preserve-unknown-fields: true
-)",
-                                        R"(
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: drills.keelson.dev}
-spec:
-  group: keelson.dev
-  scope: Namespaced
-  names: {plural: drills, singular: drill, kind: Drill, listKind: DrillList, categories: [keelson]}
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
-          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
-)",
-                                        R"(
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: scenarios.keelson.dev}
-spec:
-  group: keelson.dev
-  scope: Namespaced
-  names: {plural: scenarios, singular: scenario, kind: Scenario, listKind: ScenarioList, categories: [keelson]}
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
-          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
 )"};
 
 }  // namespace
