@@ -30,7 +30,14 @@ Result<void> Registry::State::bootstrap() {
     model::apply_defaults(*resource, object);
     const Strategy& strategy = strategy_of(resource->name());
     FieldWriter writer{std::string(seed.manager), "", moment};
+    // What the server allocates has no owner.
+    const Value spec = object["spec"];
+    const bool is_service = resource->name() == "services";
+    if (is_service)
+      for (const std::string_view field : {"clusterIPs", "ipFamilies"})
+        object.edit("spec").erase(field);
     track_update(types, *resource, strategy, Value(), object, writer);
+    if (is_service) object.set("spec", spec);
     object.edit("metadata").set("creationTimestamp", to_rfc3339(moment));
     object.edit("metadata").set("uid", rng().uuid());
     Change change{*resource, object, Value(), server, moment, rng()};
@@ -44,9 +51,15 @@ Result<void> Registry::State::bootstrap() {
                                       {"kind", resource->kind},
                                       {"status", object["status"]}});
         wanted.edit("metadata").set("name", model::name_of(object));
+        // A condition without a reason was applied without one.
+        const Value status = object["status"];
+        for (std::size_t i = 0; i < status["conditions"].size(); ++i)
+          if (status["conditions"][i]["reason"].as_string().empty())
+            wanted.edit("status").edit("conditions").edit(i).erase("reason");
         auto applied =
             apply_configuration(types, *resource, strategy, before, wanted, status_writer, true);
         if (applied.ok()) object = std::move(applied).value();
+        object.set("status", status);
       }
     }
     model::apply_defaults(*resource, object);
