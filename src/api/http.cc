@@ -135,14 +135,19 @@ class GzipBody final : public Body {
     body_->set_wake([this] { wake(); });
   }
   State read(std::string& out, std::size_t want) override {
-    plain_.clear();
-    const State state = body_->read(plain_, want);
-    const int flush = state == State::finished  ? Z_FINISH
-                      : state == State::waiting ? Z_SYNC_FLUSH
-                                                : Z_NO_FLUSH;
-    if (state != State::aborted && (flush != Z_NO_FLUSH || !plain_.empty()))
-      deflater_.add(plain_, flush, out);
-    return state;
+    // What compresses well may give nothing for a while: who is told that there is more must get
+    // some of it, for nobody wakes them.
+    const std::size_t start = out.size();
+    for (;;) {
+      plain_.clear();
+      const State state = body_->read(plain_, want);
+      const int flush = state == State::finished  ? Z_FINISH
+                        : state == State::waiting ? Z_SYNC_FLUSH
+                                                  : Z_NO_FLUSH;
+      if (state != State::aborted && (flush != Z_NO_FLUSH || !plain_.empty()))
+        deflater_.add(plain_, flush, out);
+      if (state != State::more || out.size() > start) return state;
+    }
   }
 
  private:
