@@ -94,8 +94,7 @@ class Workshop {
   static std::string directory(const Instance& instance, const std::string& part) {
     const std::string path = instance.directory + "/node/" + part;
     std::error_code ignored;  // told by whatever is put there
-    fs::create_directories(path, ignored);
-    fs::permissions(instance.directory, fs::perms::owner_all, ignored);
+    if (prepare_directory(instance).ok()) fs::create_directories(path, ignored);
     return path;
   }
 

@@ -129,7 +129,7 @@ Result<void> prepare_directory(const Instance& instance) {
   bool empty = true;
   for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
     const std::string name = entry.path().filename().string();
-    for (const std::string_view ours : {"engine.lock", "engine.log", "store", "pki"})
+    for (const std::string_view ours : {"engine.lock", "engine.log", "store", "pki", "node"})
       if (name == ours) return {};
     empty = empty && name == "lost+found";  // of a disk of its own
   }

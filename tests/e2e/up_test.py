@@ -131,7 +131,7 @@ class Up(unittest.TestCase):
 
     def test_bad_manifests_name_file_line_and_field(self):
         engine = e2e.Engine('bad')
-        bad = engine.home / 'bad'
+        bad = engine.home / 'manifests'
         bad.mkdir()
         (bad / 'good.yaml').write_text('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n')
         (bad / 'field.yaml').write_text('apiVersion: v1\nkind: Service\nmetadata:\n  name: s\nspec:\n  ports:\n'
