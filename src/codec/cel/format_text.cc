@@ -193,9 +193,10 @@ Result<std::string> real(const Datum& value, const Clause& clause) {
 std::string in_base(const Datum& value, unsigned base, bool upper) {
   const bool negative = value.is_int() && value.as_int() < 0;
   std::uint64_t rest = negative ? 0 - value.as_uint() : value.as_uint();
+  const std::string_view digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string text;
   do {
-    text += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[rest % base];
+    text += digits[rest % base];
     rest /= base;
   } while (rest > 0);
   if (negative) text += '-';

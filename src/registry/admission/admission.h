@@ -18,9 +18,8 @@ class Admission {
   enum class Operation : std::uint8_t { create, update, remove, connect };
 
   // `object` is in storage version and may be changed; null on removal. `old` is null on creation.
-  Admission(Registry::State& state, Call& call, Operation operation, Value& object,
-            const Value& old)
-      : state_(state), call_(call), operation_(operation), object_(object), old_(old) {}
+  Admission(Registry::State& state, Call& call, Operation operation, Value& object, Value old)
+      : state_(state), call_(call), operation_(operation), object_(object), old_(std::move(old)) {}
 
   Result<void> mutate();
   Result<void> validate();
@@ -74,7 +73,7 @@ class Admission {
   Call& call_;
   Operation operation_;
   Value& object_;
-  const Value& old_;
+  const Value old_;
   std::string resource_ = call_.storage->name();
   Rounds webhook_rounds_, policy_rounds_;
 };
