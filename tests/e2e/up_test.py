@@ -209,7 +209,8 @@ class Up(unittest.TestCase):
         image('remove', 'shop/other')
         engine.keelson('down', '--name', 'image')
         image('remove', 'shop/web:1')
-        self.assertEqual(list((engine.home / 'image/node/images').iterdir()), [])
+        left = engine.home / 'image/node/images'
+        wait_for('the images are gone', 10, lambda: not any(left.glob('*/*')) and {p.name for p in left.iterdir()} <= {'.trash'})
 
     def test_what_cannot_run_is_told(self):
         engine = e2e.Engine('cannot')
