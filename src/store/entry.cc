@@ -61,26 +61,20 @@ void ParsedValues::add(std::weak_ptr<const Entry> entry, std::size_t bytes) {
 void ParsedValues::trim() {
   woken_ = false;
   ++turn_;
-  while (fresh_.bytes > limits_.fresh) {
-    One one = fresh_.pop();
+  const auto decide = [this](Queue& queue) {
+    One one = queue.pop();
     const auto entry = one.entry.lock();
-    if (!entry) continue;
+    if (!entry) return;
     if (entry->take_used())
       used_.push(std::move(one));
     else
       entry->drop_parsed();
-  }
+  };
+  while (fresh_.bytes > limits_.fresh) decide(fresh_);
   // Each entry gets at most one more round, so this ends.
   for (std::size_t rounds = used_.entries.size(); used_.bytes > limits_.used && rounds > 0;
-       --rounds) {
-    One one = used_.pop();
-    const auto entry = one.entry.lock();
-    if (!entry) continue;
-    if (entry->take_used())
-      used_.push(std::move(one));
-    else
-      entry->drop_parsed();
-  }
+       --rounds)
+    decide(used_);
 }
 
 }  // namespace keelson::store
