@@ -15,10 +15,12 @@
 #include <functional>
 #include <memory>
 
+#include "api/openssl_pointers.h"
 #include "base/check.h"
 #include "base/text.h"
 
 namespace keelson::api {
+
 std::array<unsigned char, 16> random_serial() {
   std::array<unsigned char, 16> bytes;
   KEELSON_CHECK(RAND_bytes(bytes.data(), bytes.size()) == 1);
@@ -27,17 +29,6 @@ std::array<unsigned char, 16> random_serial() {
 }
 
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
 
 constexpr Duration kCaLifetime = Duration::hours(10 * 365 * 24);
 constexpr Duration kRenewBefore = Duration::hours(30 * 24);

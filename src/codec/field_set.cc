@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codec/go_text.h"
 #include "codec/json.h"
 
 namespace keelson::codec {
@@ -58,23 +59,6 @@ int compare_values(const Value& a, const Value& b) {
   return 0;
 }
 
-// Keys are written by Go's encoder, which keeps HTML out of strings.
-std::string safe_json(const Value& value) {
-  const std::string plain = to_json(value);
-  std::string out;
-  for (const char c : plain) {
-    if (c == '<')
-      out += "\\u003c";
-    else if (c == '>')
-      out += "\\u003e";
-    else if (c == '&')
-      out += "\\u0026";
-    else
-      out += c;
-  }
-  return out;
-}
-
 // nullopt: of a kind that is not known.
 Result<std::optional<PathElement>> parse_element(std::string_view text) {
   const auto bad = [&] {
@@ -122,8 +106,8 @@ std::string PathElement::text() const {
 std::string PathElement::serialized() const {
   switch (kind) {
     case Kind::field: return "f:" + value.str();
-    case Kind::key: return "k:" + safe_json(value);
-    case Kind::value: return "v:" + safe_json(value);
+    case Kind::key: return "k:" + go_json(value);
+    case Kind::value: return "v:" + go_json(value);
     case Kind::index: return "i:" + codec::to_json(value);
   }
   return {};

@@ -1,5 +1,6 @@
 #include "codec/go_text.h"
 
+#include "codec/json.h"
 #include "codec/yaml_scalar.h"
 
 namespace keelson::codec {
@@ -57,6 +58,21 @@ std::string_view json_noun(const Value& value) {
     case Value::Kind::object: return "object";
   }
   return {};
+}
+
+std::string go_json(const Value& value) {
+  std::string out;
+  for (const char c : to_json(value)) {
+    if (c == '<')
+      out += "\\u003c";
+    else if (c == '>')
+      out += "\\u003e";
+    else if (c == '&')
+      out += "\\u0026";
+    else
+      out += c;
+  }
+  return out;
 }
 
 }  // namespace keelson::codec

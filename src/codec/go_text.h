@@ -17,5 +17,7 @@ std::string_view go_type(const Value& value);
 std::string_view go_kind(const Value& value);
 // The noun in encoding/json's errors: "object", "array", "string", "number", "bool".
 std::string_view json_noun(const Value& value);
+// Compact JSON as Go's encoder writes it: <, > and & escaped, for they could stand in a page.
+std::string go_json(const Value& value);
 
 }  // namespace keelson::codec

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "codec/go_text.h"
 #include "codec/json.h"
 #include "model/custom/rule_types.h"
 #include "model/custom/rules.h"
@@ -34,25 +35,9 @@ std::string cost_message(const std::string& what, std::uint64_t cost, std::uint6
          "arrays, maps, and strings are declared)";
 }
 
-// Go's encoder escapes what HTML would read as markup.
-std::string json_text(std::string_view text) {
-  std::string out;
-  for (const char c : codec::to_json(Value(text))) {
-    if (c == '<')
-      out += "\\u003c";
-    else if (c == '>')
-      out += "\\u003e";
-    else if (c == '&')
-      out += "\\u0026";
-    else
-      out += c;
-  }
-  return out;
-}
-
 // As the original's struct prints.
 std::string printed(const Value& rule) {
-  const auto text = [&](const char* name) { return json_text(rule[name].as_string()); };
+  const auto text = [&](const char* name) { return codec::go_json(Value(rule[name].as_string())); };
   const auto optional = [&](const char* name) {
     return rule[name].is_null() ? std::string("null") : codec::to_json(rule[name]);
   };

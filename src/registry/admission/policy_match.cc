@@ -4,47 +4,19 @@
 
 #include "model/meta.h"
 #include "model/selector.h"
+#include "registry/admission/rules.h"
 #include "registry/webhooks/review.h"
 
 namespace keelson::registry {
 
 namespace {
 
-std::string_view operation_name(const Admission& admission) {
-  switch (admission.operation()) {
-    case Admission::Operation::create: return "CREATE";
-    case Admission::Operation::update: return "UPDATE";
-    case Admission::Operation::remove: return "DELETE";
-    case Admission::Operation::connect: return "CONNECT";
-  }
-  return "";
-}
-
-bool has(const Value& list, std::string_view wanted) {
-  return std::any_of(list.elements().begin(), list.elements().end(), [&](const Value& one) {
-    return one.as_string() == "*" || one.as_string() == wanted;
-  });
-}
-
-bool has_resource(const Value& list, std::string_view plural, std::string_view subresource) {
-  return std::any_of(list.elements().begin(), list.elements().end(), [&](const Value& one) {
-    const std::string_view text = one.as_string();
-    const std::size_t slash = text.find('/');
-    const std::string_view resource = text.substr(0, slash);
-    const std::string_view sub =
-        slash == std::string_view::npos ? std::string_view{} : text.substr(slash + 1);
-    return (resource == "*" || resource == plural) && (sub == "*" || sub == subresource);
-  });
-}
-
 bool rule_fits(const Admission& admission, const Value& rule, const model::Resource& version) {
   const Value& names = rule["resourceNames"];
   const std::string_view scope = rule["scope"].as_string("*");
   // A namespace counts as having no namespace, although it stands in one.
   const bool namespaced = version.namespaced;
-  return has(rule["operations"], operation_name(admission)) &&
-         has(rule["apiGroups"], version.group) && has(rule["apiVersions"], version.version) &&
-         has_resource(rule["resources"], version.plural, admission.subresource()) &&
+  return rule_names(admission, rule, version) &&
          (scope == "*" || (scope == "Namespaced") == namespaced) &&
          (names.empty() ||
           std::any_of(names.elements().begin(), names.elements().end(),

@@ -7,6 +7,7 @@
 #include "model/meta.h"
 #include "model/selector.h"
 #include "registry/admission/policies.h"
+#include "registry/admission/rules.h"
 #include "registry/crds/versions.h"
 #include "registry/subresources.h"
 #include "registry/webhooks/call.h"
@@ -16,23 +17,6 @@ namespace keelson::registry::webhooks {
 namespace {
 
 constexpr std::string_view kReviewKind = "AdmissionReview";
-
-std::string_view operation_of(const Admission& admission) {
-  switch (admission.operation()) {
-    case Admission::Operation::create: return "CREATE";
-    case Admission::Operation::update: return "UPDATE";
-    case Admission::Operation::remove: return "DELETE";
-    case Admission::Operation::connect: return "CONNECT";
-  }
-  return "";
-}
-
-bool lists(const Value& list, std::string_view wanted) {
-  const auto& all = list.elements();
-  return std::any_of(all.begin(), all.end(), [&](const Value& one) {
-    return one.as_string() == "*" || one.as_string() == wanted;
-  });
-}
 
 bool is_namespace(const model::Resource& resource) {
   return resource.group.empty() && resource.plural == "namespaces";
@@ -49,19 +33,7 @@ bool rule_matches(Admission& admission, const Value& rule, const model::Resource
   const bool cluster = is_namespace(resource) || namespace_of(admission).empty();
   if (scope == "Namespaced" && cluster) return false;
   if (scope == "Cluster" && !cluster) return false;
-  if (!lists(rule["operations"], operation_of(admission)) ||
-      !lists(rule["apiGroups"], resource.group) || !lists(rule["apiVersions"], resource.version))
-    return false;
-  const auto& names = rule["resources"].elements();
-  return std::any_of(names.begin(), names.end(), [&](const Value& one) {
-    const std::string_view text = one.as_string();
-    const std::size_t slash = text.find('/');
-    const std::string_view name = text.substr(0, slash);
-    const std::string_view sub =
-        slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
-    return (name == "*" || name == resource.plural) &&
-           (sub == "*" || sub == admission.subresource());
-  });
+  return rule_names(admission, rule, resource);
 }
 
 // Whether a selector that selects something matches any of these labels.
@@ -234,7 +206,7 @@ Value request_of(Admission& admission, const model::Resource& version) {
                              {"resource", group_version(version, "resource", version.plural)},
                              {"requestKind", kind_of(admission, asked)},
                              {"requestResource", group_version(asked, "resource", asked.plural)},
-                             {"operation", operation_of(admission)},
+                             {"operation", operation_name(admission)},
                              {"userInfo", user_of(admission.identity())},
                              {"dryRun", call.request.dry()},
                              {"options", options_of(admission, call.request)}});
