@@ -2,8 +2,8 @@
 // table: a second, p50, p99, and (with --pid, on the same machine) the server's CPU for each
 // request and its memory. The server should have nothing that acts on pods, and its namespace is
 // emptied.
-//   bench_api --kubeconfig FILE [--context C] [--pid PID] [--pods 11000] [--seconds 5]
-//             [--connections 16] [--streams 8] [--watches 10000] [--only NAME,...]
+//   bench_api --kubeconfig FILE [--context C] [--pid PID] [--pods 11000] [--nodes 0] [--seconds 5]
+//             [--connections 16] [--streams 8] [--watches 10000] [--only NAME;...]
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -25,13 +25,18 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string kubeconfig, context;
-  int pid = 0, pods = 11000, connections = 16, streams = 8, watches = 10000;
+  int pid = 0, pods = 11000, nodes = 0, connections = 16, streams = 8, watches = 10000;
   double seconds = 5;
   std::vector<std::string> only;
 };
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Duration elapsed(Clock::time_point start) {
+  return Duration::nanoseconds(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
 }
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -55,6 +60,31 @@ std::string pod_text(const std::string& name, const std::string& mark) {
          R"("memory":"128Mi"}},"readinessProbe":{"httpGet":{"path":"/ready","port":"http"}}}]}})";
 }
 
+// As a machine of a cloud registers itself: labels, sizes, conditions, a page of images.
+std::string node_text(int i) {
+  const std::string name = "node-" + std::to_string(i);
+  std::string images, conditions;
+  for (int j = 0; j < 12; ++j)
+    images += std::string(j == 0 ? "" : ",") + R"({"names":["registry.example/shop/part-)" +
+              std::to_string(j) +
+              R"(@sha256:4f1c9a67be0d1f0c8e42d5b7a39c6f80d1e5b2a7c3948f60be1d2c3a4958f607",)" +
+              R"("registry.example/shop/part-)" + std::to_string(j) + R"(:1.4.2"],"sizeBytes":)" +
+              std::to_string(40'000'000 + j) + "}";
+  for (const char* type : {"MemoryPressure", "DiskPressure", "PIDPressure", "Ready"})
+    conditions += std::string(conditions.empty() ? "" : ",") + R"({"type":")" + type +
+                  R"(","status":"False","reason":"KubeletHasNo)" + type +
+                  R"(","message":"kubelet has no )" + type +
+                  R"(","lastHeartbeatTime":"2026-01-01T00:00:00Z",)"
+                  R"("lastTransitionTime":"2026-01-01T00:00:00Z"})";
+  return R"({"apiVersion":"v1","kind":"Node","metadata":{"name":")" + name +
+         R"(","labels":{"kubernetes.io/arch":"amd64","kubernetes.io/os":"linux","kubernetes.io/hostname":")" +
+         name + R"(","topology.kubernetes.io/zone":"zone-)" + std::to_string(i % 3) +
+         R"(","node.kubernetes.io/instance-type":"m8"}},"spec":{"podCIDR":"10.0.0.0/24","providerID":"cloud:///)" +
+         name + R"("},"status":{"capacity":{"cpu":"64","memory":"256Gi","pods":"110"},)" +
+         R"("allocatable":{"cpu":"63","memory":"250Gi","pods":"110"},"conditions":[)" + conditions +
+         R"(],"images":[)" + images + R"(]}})";
+}
+
 class Bench {
  public:
   explicit Bench(Options options, app::Endpoint endpoint)
@@ -64,6 +94,7 @@ class Bench {
     prepare();
     std::printf("| what | a second | p50 | p99 | server CPU each |\n|---|---|---|---|---|\n");
     single_creates();
+    make_nodes();
     creates();
     on_pods("get", [this](int i) { return Request{.path = pod_path(i)}; });
     on_pods("update", [this](int i) {
@@ -85,6 +116,7 @@ class Bench {
     });
     lists("list, JSON", "application/json");
     lists("list, protobuf", "application/vnd.kubernetes.protobuf");
+    stalls();
     watches();
     on_pods(
         "delete", [this](int i) { return Request{.method = "DELETE", .path = pod_path(i)}; }, true);
@@ -95,6 +127,7 @@ class Bench {
 
  private:
   static constexpr const char* kPods = "/api/v1/namespaces/bench/pods";
+  static constexpr const char* kNodes = "/api/v1/nodes";
 
   bool wanted(const std::string& name) const {
     return options_.only.empty() ||
@@ -113,8 +146,11 @@ class Bench {
     };
     make("/api/v1/namespaces", R"({"metadata":{"name":"bench"}})");
     make("/api/v1/namespaces/bench/serviceaccounts", R"({"metadata":{"name":"default"}})");
-    auto emptied = client.request("DELETE", kPods, "", {.timeout = Duration::seconds(300)});
-    if (!emptied.ok()) give_up(emptied.error().message);
+    for (const std::string& path : {std::string(kPods), std::string(kNodes)}) {
+      if (path == kNodes && options_.nodes == 0) continue;
+      auto emptied = client.request("DELETE", path, "", {.timeout = Duration::seconds(300)});
+      if (!emptied.ok()) give_up(emptied.error().message);
+    }
   }
 
   std::unique_ptr<Http2Client> connect(int connections) {
@@ -133,10 +169,11 @@ class Bench {
     return (std::atof(fields[11].c_str()) + std::atof(fields[12].c_str())) /
            static_cast<double>(sysconf(_SC_CLK_TCK));
   }
-  double memory() const {
+  // In MB; VmRSS is what is resident, VmHWM the most that ever was.
+  double memory(const char* which = "VmRSS:") const {
     std::ifstream file("/proc/" + std::to_string(options_.pid) + "/status");
     for (std::string line; std::getline(file, line);)
-      if (line.starts_with("VmRSS:")) return std::atof(line.c_str() + 6) / 1024;
+      if (line.starts_with(which)) return std::atof(line.c_str() + 6) / 1024;
     return 0;
   }
 
@@ -169,8 +206,7 @@ class Bench {
       request->on_end = [&, connection, sent, what](int status) {
         if (status < 200 || status > 299)
           give_up(what + ": the server answered " + std::to_string(status));
-        times.add(Duration::nanoseconds(
-            std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - sent).count()));
+        times.add(elapsed(sent));
         --busy;
         launch(connection);
       };
@@ -199,6 +235,17 @@ class Bench {
 
   std::string crowd() const {
     return std::to_string(options_.connections) + "x" + std::to_string(options_.streams);
+  }
+
+  void make_nodes() {
+    if (options_.nodes == 0) return;
+    int count = 0;
+    load("create nodes, " + crowd(), options_.connections, options_.streams, 1e9,
+         [&](Request& request) {
+           if (count == options_.nodes) return false;
+           request = {.method = "POST", .path = kNodes, .body = node_text(count++)};
+           return true;
+         });
   }
 
   // Always: the others need the pods.
@@ -238,6 +285,37 @@ class Bench {
       return true;
     });
     std::fprintf(stderr, "%s: %.1f MB\n", what.c_str(), static_cast<double>(bytes) / 1e6);
+    if (options_.pid != 0)
+      std::fprintf(stderr, "server: %.0f MB resident, %.0f MB at most so far\n", memory("VmRSS:"),
+                   memory("VmHWM:"));
+  }
+
+  // How long others wait while the whole collection is listed: small GETs, one after another.
+  void stalls() {
+    for (const char* accept : {"application/json", "application/vnd.kubernetes.protobuf"}) {
+      if (!wanted("stalls")) continue;
+      const auto client = connect(2);
+      bool listing = true, asking = false;
+      client->send(
+          0, {.path = kPods, .accept = accept, .on_end = [&listing](int) { listing = false; }});
+      app::Histogram times;
+      const double cpu = processor();
+      const auto start = Clock::now();
+      while (listing || asking) {
+        if (!asking) {
+          asking = true;
+          const auto sent = Clock::now();
+          client->send(1, {.path = "/api/v1/namespaces/bench", .on_end = [&, sent](int) {
+                             asking = false;
+                             times.add(elapsed(sent));
+                           }});
+        }
+        if (auto stepped = client->step(); !stepped.ok()) give_up(stepped.error().message);
+      }
+      print(std::string("get during a list as ") + accept,
+            static_cast<double>(times.count()) / since(start), times, processor() - cpu);
+      std::fprintf(stderr, "longest: %.1f ms\n", times.quantile(1).to_seconds() * 1000);
+    }
   }
 
   // All of them watch one namespace, in which a few pods change: each change goes to each watch.
@@ -281,8 +359,7 @@ class Bench {
                     .path = "/api/v1/namespaces/bench/configmaps",
                     .body = R"({"metadata":{"generateName":"watched-"},"data":{"a":"1"}})"});
       while (lines < all * static_cast<std::uint64_t>(i + 1)) step();
-      times.add(Duration::nanoseconds(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - sent).count()));
+      times.add(elapsed(sent));
     }
     const double spent = since(start);
     std::printf(
@@ -305,6 +382,7 @@ int run(int count, char** words) {
   line.add_option("--context", options.context);
   line.add_option("--pid", options.pid, "the server's process, for its CPU and memory");
   line.add_option("--pods", options.pods)->check(CLI::PositiveNumber);
+  line.add_option("--nodes", options.nodes, "made before the pods");
   line.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);
   line.add_option("--connections", options.connections)->check(CLI::PositiveNumber);
   line.add_option("--streams", options.streams)->check(CLI::PositiveNumber);
