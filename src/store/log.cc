@@ -45,6 +45,7 @@ struct Log::Job {
   Revision synced;
   std::unique_ptr<host::File> spare = nullptr;
   std::string spare_name = {};
+  bool has_spare = false;  // it was given one
   Result<void> result = {};
   bool began_segment = false;
 };
@@ -59,6 +60,8 @@ Result<void> Log::Writer::write(Job& job) {
   Result<void> result = segment ? segment->append(job.bytes) : begin_segment(job);
   if (result.ok() && !job.began_segment) result = segment->sync();
   if (!result.ok()) {
+    // What was to become a segment did not; best effort, as recovery removes it as well.
+    if (!segment) (void)files.remove(path(job.spare_name));
     // Whatever the file holds now, it is not written to again.
     if (segment || job.began_segment) ++number;
     segment.reset();
@@ -71,12 +74,7 @@ Result<void> Log::Writer::write(Job& job) {
 Result<void> Log::Writer::begin_segment(Job& job) {
   std::unique_ptr<host::File> file = std::move(job.spare);
   if (!file) {
-    auto made = make_spare(job.spare_name);
-    if (!made.ok()) {
-      (void)files.remove(path(job.spare_name));  // best effort: recovery removes it as well
-      return made.error();
-    }
-    file = std::move(made).value();
+    TRY(file, make_spare(job.spare_name));
   }
   TRY_VOID(file->append(encode_segment_header(number)));
   TRY_VOID(file->append(job.bytes));
@@ -148,6 +146,7 @@ void Log::write(std::string bytes, Revision last) {
   in_flight_ = true;
   auto job = std::make_shared<Job>(Job{std::move(bytes), last, durable_});
   if (spare_state_ == Spare::ready) {
+    job->has_spare = true;
     job->spare = std::move(spare_);
     job->spare_name = spare_name_;
   } else {
@@ -161,11 +160,10 @@ void Log::write(std::string bytes, Revision last) {
 
 void Log::written(Job& job) {
   ++syncs_;
-  if (spare_state_ == Spare::ready) {
-    if (job.spare)
-      spare_ = std::move(job.spare);  // not needed this time
-    else
-      spare_state_ = Spare::none;
+  // One that came to be ready meanwhile is not this job's.
+  if (job.has_spare) {
+    spare_ = std::move(job.spare);  // still there if it was not needed this time
+    spare_state_ = spare_ ? Spare::ready : Spare::none;
   }
   if (!job.result.ok()) {
     ++failures_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "host/virtual_files.h"
@@ -298,6 +299,22 @@ TEST_F(DurableTest, SegmentsSnapshotsAndHistorySurviveARestart) {
                                   [&](const Event& e) { events += e.previous ? 1 : 0; });
   loop.run_ready();
   EXPECT_EQ(events, 10);
+}
+
+// Batches are in flight while room for the next segment is prepared.
+TEST_F(DurableTest, RoomThatIsPreparedIsUsed) {
+  loop.set_offload_time([] { return Duration::milliseconds(1); });
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(store->commit(put("a", std::string(700, 'v'))).ok());
+    loop.run_for(Duration::microseconds(300));
+  }
+  EXPECT_GT(store->statistics().segments, 10U);
+  const auto names = files.list("data");
+  ASSERT_TRUE(names.ok());
+  const auto spares = std::count_if(names->begin(), names->end(), [](const std::string& name) {
+    return name.starts_with("spare-");
+  });
+  EXPECT_LE(spares, 1);
 }
 
 TEST_F(DurableTest, ASnapshotThatFailsIsRecordedAndTriedAgain) {
