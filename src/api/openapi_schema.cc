@@ -47,6 +47,8 @@ void add_merging(Value& schema, const codec::Use& use) {
   } else if (use.atomic && shape == Shape::map) {
     schema.set("x-kubernetes-map-type", "atomic");
   }
+  if (shape == Shape::scalar && use.type->scalar == Scalar::bytes && use.atomic)
+    schema.set("x-kubernetes-list-type", "atomic");
   if (!use.merge_key.empty()) schema.set("x-kubernetes-patch-merge-key", use.merge_key);
   std::string strategy;
   if (use.patch_retain_keys) strategy = "retainKeys";
@@ -111,6 +113,21 @@ std::string_view short_name(std::string_view name) {
   return name.starts_with(kApi) ? name.substr(kApi.size()) : name;
 }
 
+std::string_view package_of(std::string_view name) {
+  return name.substr(0, name.rfind('.'));
+}
+
+// Types whose JSON is of no one type.
+bool is_bare(std::string_view name) {
+  return name.starts_with("io.k8s.apiextensions-apiserver.") && name.find(".JSON") < name.size();
+}
+
+// References that v3 does not wrap, as the original's sources say nothing of the field.
+bool is_bare_field(std::string_view type, std::string_view field) {
+  if (type == "networking.v1.IngressRule") return field == "http";
+  return type.ends_with(".v1.JSONSchemaProps") && field != "default";
+}
+
 void add_exceptions(std::string_view type, std::string_view field, bool v3, Value& schema) {
   if (v3)
     for (const Exception& one : kExceptions) {
@@ -126,13 +143,27 @@ void add_exceptions(std::string_view type, std::string_view field, bool v3, Valu
 
 }  // namespace
 
+SchemaWriter::SchemaWriter(bool v3, const model::TypeTable& types) : v3_(v3), types_(types) {
+  packages_.emplace(std::string(kMeta.substr(0, kMeta.size() - 1)), GroupVersion("", "v1"));
+  for (const model::ResourcePointer& resource : types.all())
+    if (!resource->custom && resource->type != nullptr)
+      packages_.emplace(std::string(package_of(resource->type->name)),
+                        GroupVersion(resource->group, resource->version));
+}
+
 Value SchemaWriter::reference_to(const std::string& name) const {
   return Value::object({{"$ref", (v3_ ? "#/components/schemas/" : "#/definitions/") + name}});
 }
 
-Value* SchemaWriter::find(const std::string& name) {
-  const auto found = schemas_.find(name);
-  return found == schemas_.end() ? nullptr : &found->second;
+Value SchemaWriter::reference(const std::string& name) {
+  if (!has(name))
+    if (const codec::Type* type = types_.type(name)) define(*type);
+  return reference_to(name);
+}
+
+Value SchemaWriter::member_reference(const std::string& name) {
+  reference(name);
+  return wrap(name, false);
 }
 
 Value SchemaWriter::schemas() const {
@@ -193,8 +224,6 @@ Value SchemaWriter::scalar(const codec::Type& type) {
   }
   if (!type.enumeration.empty()) {
     std::vector<std::string> values = type.enumeration;
-    for (std::string& value : values)
-      if (value == "\"\"") value.clear();
     std::sort(values.begin(), values.end());
     schema.set("enum", texts(std::move(values)));
   }
@@ -234,8 +263,8 @@ Value SchemaWriter::use(const codec::Use& use, bool element, bool pointer, bool 
       if (type.name.empty()) {
         schema = typed("object");
       } else {
-        if (!has(type.name)) add(type.name, typed("object"));
-        schema = wrap(type.name, false);
+        define(type);
+        schema = element && is_bare(type.name) ? reference_to(type.name) : wrap(type.name, false);
       }
       break;
   }
@@ -243,13 +272,10 @@ Value SchemaWriter::use(const codec::Use& use, bool element, bool pointer, bool 
   return schema;
 }
 
-Value SchemaWriter::reference(const codec::Type& type) {
-  define(type);
-  return reference_to(type.name);
-}
-
 void SchemaWriter::define(const codec::Type& type) {
   if (has(type.name)) return;
+  if (type.shape != Shape::structure)
+    return add(type.name, is_bare(type.name) ? Value::object() : typed("object"));
   add(type.name, typed("object"));  // before its fields: types may contain themselves
   Value properties = Value::object();
   Value required = Value::array();
@@ -262,11 +288,8 @@ void SchemaWriter::define(const codec::Type& type) {
     Value schema = use(field, false, field.pointer, field.required || field.keep_empty);
     if (v3_ && !field.default_value.is_null()) schema.set("default", field.default_value);
     add_exceptions(short_name(type.name), field.name, v3_, schema);
-    if (type.name == std::string(kMeta) + "ManagedFieldsEntry" && field.name == "fieldsV1") {
-      const std::string name = std::string(kMeta) + "FieldsV1";
-      add(name, typed("object"));
-      schema = wrap(name, false);
-    }
+    if (schema.has("allOf") && is_bare_field(short_name(type.name), field.name))
+      schema = Value(schema["allOf"][0]);  // a copy: the old value owns it
     properties.set(field.name, std::move(schema));
     if (field.required) required.push_back(field.name);
   }
@@ -281,7 +304,25 @@ void SchemaWriter::define(const codec::Type& type) {
     if (!one.discriminator.empty()) entry.set("discriminator", one.discriminator);
     schema.set("x-kubernetes-unions", Value::array({entry}));
   }
+  mark(type, schema);
   add(type.name, std::move(schema));
+}
+
+void SchemaWriter::mark(const codec::Type& type, Value& schema) const {
+  const std::string_view kind = std::string_view(type.name).substr(type.name.rfind('.') + 1);
+  std::vector<GroupVersion> places;
+  if (type.name == std::string(kMeta) + "DeleteOptions" ||
+      type.name == std::string(kMeta) + "WatchEvent") {
+    places = everywhere_;
+  } else if (type.has_kind) {
+    const auto found = packages_.find(package_of(type.name));
+    if (found != packages_.end()) places.push_back(found->second);
+  }
+  if (places.empty()) return;
+  Value marks = Value::array();
+  for (const auto& [group, version] : places)
+    marks.push_back(Value::object({{"group", group}, {"version", version}, {"kind", kind}}));
+  schema.set("x-kubernetes-group-version-kind", std::move(marks));
 }
 
 }  // namespace keelson::api

@@ -2,7 +2,9 @@
 // empty at its first mention and filled later, so that pointers stay valid (hence the deque).
 #include "model/types_parse.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <set>
 
 #include "base/check.h"
@@ -31,6 +33,19 @@ std::string_view next_word(std::string_view& line) {
   const std::string_view word = line.substr(0, line.find(' '));
   line.remove_prefix(word.size());
   return word;
+}
+
+// A word, or a text in quotes, which may hold blanks. nullopt at the end of the line.
+std::optional<std::string_view> next_text(std::string_view& line) {
+  const std::size_t start = std::min(line.find_first_not_of(' '), line.size());
+  line.remove_prefix(start);
+  if (line.empty()) return std::nullopt;
+  if (line.front() != '"') return next_word(line);
+  const std::size_t end = line.find('"', 1);
+  KEELSON_CHECK(end != std::string_view::npos);
+  const std::string_view text = line.substr(1, end - 1);
+  line.remove_prefix(end + 1);
+  return text;
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -185,11 +200,8 @@ class Reader {
     type.shape = model.shape;
     type.scalar = model.scalar;
     type.element = model.element;
-    while (true) {
-      const std::string_view value = next_word(line);
-      if (value.empty()) break;
-      type.enumeration.emplace_back(value == "\"\"" ? std::string_view() : value);
-    }
+    type.preserve_unknown = model.preserve_unknown;
+    while (const auto value = next_text(line)) type.enumeration.emplace_back(*value);
   }
 
   void structure(std::string_view line) {
