@@ -49,6 +49,12 @@ void run_exec_spdy(const std::shared_ptr<SessionKeeper>& keeper,
                    const cluster::ExecOptions& options, const StartExec& start);
 void run_port_forward(const std::shared_ptr<SessionKeeper>& keeper,
                       std::unique_ptr<host::Stream> stream, StartForward start);
+// The values of the query parameter `ports` ("80", "80,443"): 1 to 65535, at most 100 of them.
+Result<std::vector<int>> parse_forwarded_ports(const std::vector<std::string>& values);
+// protocol: "", "v4.channel.k8s.io" or "v4.base64.channel.k8s.io".
+void run_port_forward_channels(const std::shared_ptr<SessionKeeper>& keeper,
+                               std::unique_ptr<host::Stream> stream, std::string_view protocol,
+                               const std::vector<int>& ports, const StartForward& start);
 
 // What the error channel of protocol v4 and v5 says at the end: a Status.
 std::string exec_status(const Result<int>& exit);

@@ -234,6 +234,48 @@ TEST(PortForward, PairsStreamsAndCarriesBothWays) {
   EXPECT_EQ(keeper->size(), 0U);
 }
 
+TEST(PortForward, CarriesSeveralPortsOverWebSocketChannels) {
+  auto keeper = std::make_shared<SessionKeeper>();
+  auto [near, far] = make_stream_pair();
+  std::string seen, log;
+  near->start(
+      {.on_data = [&](std::string_view bytes) { seen += bytes; }, .on_end = {}, .on_drained = {}});
+  std::vector<std::function<void(Result<void>)>> done;
+  std::vector<std::shared_ptr<cluster::Sink>> outs;
+  run_port_forward_channels(
+      keeper, std::move(far), "v4.channel.k8s.io", {80, 8443},
+      [&](int, std::shared_ptr<cluster::Sink> sink, std::function<void(Result<void>)> finished) {
+        outs.push_back(std::move(sink));
+        done.push_back(std::move(finished));
+        return std::make_shared<FakeSession>(log);
+      });
+  const auto frame = [](std::string_view payload) {
+    return "\x82" + std::string(1, static_cast<char>(payload.size())) + std::string(payload);
+  };
+  EXPECT_EQ(seen, frame({"\0\x50\0", 3}) + frame({"\1\x50\0", 3}) + frame("\2\xfb\x20") +
+                      frame("\3\xfb\x20"));
+  seen.clear();
+  near->write(client_frame(2, "\2ping"));
+  near->write(client_frame(2, "\1no one reads an error channel"));
+  near->write(client_frame(2, "\7nor one that is not there"));
+  EXPECT_EQ(log, "in:ping ");
+  outs[1]->write("pong");
+  EXPECT_EQ(seen, frame("\2pong"));
+  seen.clear();
+  done[0](Error{Reason::internal_error, "refused"});
+  EXPECT_EQ(seen, frame("\1refused"));
+  EXPECT_EQ(keeper->size(), 1U);
+  done[1]({});
+  EXPECT_EQ(keeper->size(), 0U);
+}
+
+TEST(PortForward, PortsOfTheQuery) {
+  EXPECT_EQ(*parse_forwarded_ports({"80", "443,8080"}), (std::vector<int>{80, 443, 8080}));
+  for (const char* wrong : {"", "0", "65536", "-1", "http", "80,"})
+    EXPECT_FALSE(parse_forwarded_ports({wrong}).ok()) << wrong;
+  EXPECT_FALSE(parse_forwarded_ports({}).ok());
+}
+
 TEST(Spdy, SurvivesNoise) {
   Prng rng(9);
   for (int round = 0; round < 500; ++round) {

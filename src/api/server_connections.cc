@@ -17,6 +17,8 @@ namespace {
 constexpr Duration kLogHeaderDelay = Duration::milliseconds(200);
 constexpr std::string_view kPortForwardTunnel = "SPDY/3.1+portforward.k8s.io";
 constexpr std::string_view kPortForward = "portforward.k8s.io";
+constexpr std::string_view kPortForwardChannels[] = {"v4.channel.k8s.io",
+                                                     "v4.base64.channel.k8s.io"};
 
 std::vector<std::string> container_names(const Value& spec, std::string_view list) {
   std::vector<std::string> names;
@@ -264,6 +266,23 @@ void serve_exec(Server::State& state, const ExchangePtr& exchange,
   }
 }
 
+void serve_port_channels(Server::State& state, const ExchangePtr& exchange,
+                         const std::vector<std::string>& offered, const StartForward& start) {
+  const auto ports = parse_forwarded_ports(exchange->query.all("ports"));
+  if (!ports.ok()) return exchange->fail(ports.error());
+  std::string_view protocol;
+  for (const std::string_view known : kPortForwardChannels)
+    if (protocol.empty() && std::find(offered.begin(), offered.end(), known) != offered.end())
+      protocol = known;
+  if (protocol.empty() && !offered.empty())
+    return exchange->answer(
+        cannot_upgrade("unable to upgrade: unable to negotiate protocol: client supports [" +
+                       join(offered, " ") + "]"));
+  auto stream = exchange->responder->upgrade(websocket_answer(exchange->request, protocol));
+  if (!stream) return exchange->answer(cannot_upgrade("unable to upgrade this connection"));
+  run_port_forward_channels(state.sessions, std::move(stream), protocol, *ports, start);
+}
+
 void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
                         const cluster::PodContainer& where) {
   const HttpRequest& request = exchange->request;
@@ -275,8 +294,7 @@ void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
   if (is_websocket_request(request)) {
     const std::vector<std::string> offered = websocket_protocols(request);
     if (std::find(offered.begin(), offered.end(), kPortForwardTunnel) == offered.end())
-      return exchange->answer(
-          cannot_upgrade("unable to upgrade: no tunneling spdy protocols provided"));
+      return serve_port_channels(state, exchange, offered, start);
     auto stream = exchange->responder->upgrade(websocket_answer(request, kPortForwardTunnel));
     if (!stream) return exchange->answer(cannot_upgrade("unable to upgrade this connection"));
     return run_port_forward(state.sessions, make_websocket_stream(std::move(stream)),

@@ -24,8 +24,9 @@ def wait_for(what, limit, look, every=0.1):
 class Engine:
     """An engine in a temporary home, which is stopped and removed at the end of the tests."""
 
-    def __init__(self, name):
+    def __init__(self, name, kubectl='kubectl'):
         self.name = name
+        self.kubectl_path = str(TOOLS / kubectl)
         self.home = pathlib.Path(tempfile.mkdtemp(prefix='keelson-e2e-'))
         self.kubeconfig = self.home / 'user.config'
         self.env = dict(os.environ, KEELSON_HOME=str(self.home), KUBECONFIG=str(self.kubeconfig), NO_COLOR='1')
@@ -53,7 +54,7 @@ class Engine:
         return process
 
     def kubectl(self, *words, check=True, input=None, timeout=120):
-        done = subprocess.run([str(TOOLS / 'kubectl'), '--context', self.context, *words], env=self.env,
+        done = subprocess.run([self.kubectl_path, '--context', self.context, *words], env=self.env,
                               capture_output=True, text=True, timeout=timeout, input=input,
                               stdin=subprocess.DEVNULL if input is None else None)
         if check and done.returncode != 0:

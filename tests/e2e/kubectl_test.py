@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""An unmodified kubectl 1.35 against a running platform: every verb that people use."""
-import json, subprocess, time, unittest, urllib.request
+"""Unmodified kubectl, 1.35 and 1.32, against a running platform: every verb that people use; and Helm."""
+import base64, json, subprocess, time, unittest, urllib.request
 import engine as e2e
 from engine import wait_for
 
 
 class Kubectl(unittest.TestCase):
+    PROGRAM = 'kubectl'
+
     @classmethod
     def setUpClass(cls):
         e2e.tools()
-        cls.engine = e2e.Engine('kubectl')
+        cls.engine = e2e.Engine(cls.PROGRAM.replace('.', '-'), cls.PROGRAM)
         cls.engine.up(cls.engine.manifest(e2e.PLATFORM + '---' + e2e.WEB))
         cls.engine.kubectl('run', 'shell', '--image=shell:1', '--restart=Never')
         cls.engine.kubectl('wait', '--for=condition=Ready', 'pod/shell', '--timeout=30s')
@@ -28,7 +30,7 @@ class Kubectl(unittest.TestCase):
         self.assertIn('No resources', self.k('get', 'jobs', check=False).stderr)
 
     def test_watch_sees_a_change(self):
-        watch = subprocess.Popen([str(e2e.TOOLS / 'kubectl'), '--context', self.engine.context, 'get', 'cm', '-w', '-o', 'name'],
+        watch = subprocess.Popen([self.engine.kubectl_path, '--context', self.engine.context, 'get', 'cm', '-w', '-o', 'name'],
                                  env=self.engine.env, stdout=subprocess.PIPE, text=True)
         try:
             first = watch.stdout.readline()
@@ -99,7 +101,7 @@ class Kubectl(unittest.TestCase):
         self.assertEqual(self.engine.get('deploy', 'roll')['spec']['template']['spec']['containers'][0]['image'], 'web:1')
         self.k('rollout', 'restart', 'deploy/roll')
         self.k('rollout', 'status', 'deploy/roll', '--timeout=60s')
-        self.k('autoscale', 'deploy', 'roll', '--min=1', '--max=3', '--cpu=50%')
+        self.k('autoscale', 'deploy', 'roll', '--min=1', '--max=3', '--cpu-percent=50')
         self.assertIn('roll', self.k('get', 'hpa'))
         self.k('expose', 'deploy', 'roll', '--port=80', '--target-port=8080')
         self.k('delete', 'deploy,svc,hpa', 'roll')
@@ -121,7 +123,7 @@ class Kubectl(unittest.TestCase):
     def test_follow_logs(self):
         self.k('run', 'talker', '--image=shell:1', '--restart=Never')
         self.k('wait', '--for=condition=Ready', 'pod/talker', '--timeout=30s')
-        follow = subprocess.Popen([str(e2e.TOOLS / 'kubectl'), '--context', self.engine.context, 'logs', '-f', 'talker'],
+        follow = subprocess.Popen([self.engine.kubectl_path, '--context', self.engine.context, 'logs', '-f', 'talker'],
                                   env=self.engine.env, stdout=subprocess.PIPE, text=True)
         self.k('exec', 'talker', '--', 'sh', '-c', 'echo told > /proc/1/fd/1')
         self.assertEqual(follow.stdout.readline().strip(), 'told')
@@ -129,7 +131,7 @@ class Kubectl(unittest.TestCase):
         self.assertEqual(follow.wait(timeout=60), 0)
 
     def test_port_forward(self):
-        forward = subprocess.Popen([str(e2e.TOOLS / 'kubectl'), '--context', self.engine.context, 'port-forward', 'deploy/web', ':8080'],
+        forward = subprocess.Popen([self.engine.kubectl_path, '--context', self.engine.context, 'port-forward', 'deploy/web', ':8080'],
                                    env=self.engine.env, stdout=subprocess.PIPE, text=True)
         try:
             port = forward.stdout.readline().split(':')[1].split(' ')[0]
@@ -176,6 +178,123 @@ class Kubectl(unittest.TestCase):
         self.k('uncordon', 'pool-2')
         self.k('rollout', 'status', 'deploy/web', '--timeout=60s')
 
+    def test_attach_and_run_at_the_terminal(self):
+        out = self.k('run', 'once', '--image=shell:1', '--restart=Never', '--rm', '-i', '--command', '--', 'sh', '-c', 'read x; echo "got $x"',
+                     input='it\n')
+        self.assertIn('got it', out)
+        wait_for('the pod is gone', 30, lambda: 'not found' in self.k('get', 'pod', 'once', check=False).stderr)
+
+    def test_debug(self):
+        self.k('debug', 'shell', '--image=shell:1', '-c', 'helper', '--', 'sleep', '1000')
+        wait_for('the ephemeral container runs', 30, lambda: any(
+            'running' in status['state'] for status in self.engine.get('pod', 'shell')['status'].get('ephemeralContainerStatuses', [])))
+        self.assertEqual(self.k('exec', 'shell', '-c', 'helper', '--', 'echo', 'here').strip(), 'here')
+        self.k('debug', 'shell', '--image=shell:1', '--copy-to=shell-copy', '--same-node', '--', 'sleep', '1000')
+        self.k('wait', '--for=condition=Ready', 'pod/shell-copy', '--timeout=30s')
+        self.k('delete', 'pod', 'shell-copy', '--now')
+
+    def test_create_of_every_kind(self):
+        for words in ('namespace made', 'configmap m --from-literal=a=b', 'secret generic s --from-literal=a=b',
+                      'secret docker-registry d --docker-server=r --docker-username=u --docker-password=p', 'serviceaccount robot',
+                      'role r --verb=get --resource=pods', 'rolebinding rb --role=r --serviceaccount=made:robot',
+                      'clusterrole made-cr --verb=get --resource=nodes', 'clusterrolebinding made-crb --clusterrole=made-cr --user=u',
+                      'deployment d --image=web:1', 'service clusterip c --tcp=80', 'service nodeport n --tcp=80', 'service loadbalancer l --tcp=80',
+                      'service externalname e --external-name=example.com', 'job j --image=shell:1', 'cronjob cj --image=shell:1 --schedule=@daily',
+                      'ingress i --rule=a.example.com/*=c:80', 'poddisruptionbudget p --selector=app=d --min-available=1',
+                      'priorityclass made-pc --value=7', 'quota q --hard=pods=9'):
+            self.k('-n', 'made', 'create', *words.split()) if words != 'namespace made' else self.k('create', *words.split())
+        self.assertEqual(len(self.k('-n', 'made', 'create', 'token', 'robot').strip().split('.')), 3)
+        self.k('-n', 'made', 'create', 'job', 'from', '--from=cronjob/cj')
+        self.k('delete', 'ns/made', 'clusterrole/made-cr', 'clusterrolebinding/made-crb', 'priorityclass/made-pc', '--timeout=60s')
+
+    def test_set(self):
+        self.k('create', 'deploy', 'changed', '--image=web:1')
+        self.k('set', 'env', 'deploy/changed', 'A=b')
+        self.k('set', 'resources', 'deploy/changed', '--limits=cpu=200m', '--requests=cpu=10m')
+        self.k('set', 'serviceaccount', 'deploy/changed', 'default')
+        self.k('expose', 'deploy', 'changed', '--port=80')
+        self.k('set', 'selector', 'svc/changed', 'app=other')
+        self.k('create', 'rolebinding', 'changed', '--clusterrole=view', '--user=one')
+        self.k('set', 'subject', 'rolebinding/changed', '--user=two')
+        container = self.engine.get('deploy', 'changed')['spec']['template']['spec']['containers'][0]
+        self.assertEqual((container['env'], container['resources']['limits']), ([{'name': 'A', 'value': 'b'}], {'cpu': '200m'}))
+        self.assertEqual(self.engine.get('svc', 'changed')['spec']['selector'], {'app': 'other'})
+        self.assertEqual(len(self.engine.get('rolebinding', 'changed')['subjects']), 2)
+        self.k('rollout', 'pause', 'deploy/changed')
+        self.k('set', 'image', 'deploy/changed', 'web=web:2')
+        self.assertIn('paused', self.k('describe', 'deploy', 'changed').lower())
+        self.k('rollout', 'resume', 'deploy/changed')
+        self.k('rollout', 'status', 'deploy/changed', '--timeout=60s')
+        self.k('delete', 'deploy,svc,rolebinding', 'changed')
+
+    def test_taint(self):
+        self.k('taint', 'node', 'pool-1', 'tier=x:NoSchedule')
+        self.assertIn('tier=x:NoSchedule', self.k('describe', 'node', 'pool-1'))
+        self.k('taint', 'node', 'pool-1', 'tier-')
+
+    def test_prune_and_apply_sets(self):
+        def maps(*names):
+            return '---\n'.join(f'apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: pruned, labels: {{set: pruned}}}}\n'
+                                for name in names)
+        self.k('create', 'ns', 'pruned')
+        for prune in (['--prune', '-l', 'set=pruned', '--prune-allowlist=core/v1/ConfigMap'], ['--prune', '--applyset=kept']):
+            self.engine.env['KUBECTL_APPLYSET'] = 'true'
+            self.k('-n', 'pruned', 'apply', *prune, '-f', '-', input=maps('p1', 'p2'))
+            self.assertIn('pruned', self.k('-n', 'pruned', 'apply', *prune, '-f', '-', input=maps('p1')))
+            self.assertEqual(self.k('-n', 'pruned', 'get', 'cm', '-l', 'set=pruned', '-o', 'name').split(), ['configmap/p1'])
+            self.k('-n', 'pruned', 'delete', 'cm', '-l', 'set=pruned')
+        self.k('delete', 'ns', 'pruned')
+
+    def test_last_applied_and_kustomize(self):
+        folder = self.engine.home / 'kustom'
+        folder.mkdir()
+        (folder / 'kustomization.yaml').write_text('namePrefix: pre-\nresources: [m.yaml]\n')
+        (folder / 'm.yaml').write_text('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: k}\ndata: {a: b}\n')
+        self.assertIn('pre-k', self.k('kustomize', str(folder)))
+        self.k('apply', '-k', str(folder))
+        self.assertIn('a: b', self.k('apply', 'view-last-applied', 'cm/pre-k'))
+        self.k('replace', '--force', '-f', '-', input=json.dumps({'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'pre-k'}}))
+        self.k('apply', 'set-last-applied', '--create-annotation', '-f', '-',
+               input='apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pre-k}\n')
+        self.k('delete', '-k', str(folder))
+
+    def test_certificate(self):
+        key = self.engine.home / 'csr.key'
+        request = subprocess.run(['openssl', 'req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', str(key), '-subj', '/CN=jane'],
+                                 capture_output=True, check=True).stdout
+        self.k('create', '-f', '-', input=json.dumps({
+            'apiVersion': 'certificates.k8s.io/v1', 'kind': 'CertificateSigningRequest', 'metadata': {'name': 'jane'},
+            'spec': {'request': base64.b64encode(request).decode(), 'signerName': 'kubernetes.io/kube-apiserver-client', 'usages': ['client auth']}}))
+        self.k('certificate', 'approve', 'jane')
+        certificate = wait_for('a certificate', 30, lambda: self.engine.get('csr', 'jane')['status'].get('certificate'))
+        (self.engine.home / 'csr.crt').write_bytes(base64.b64decode(certificate))
+        self.k('config', 'set-credentials', 'jane', f'--client-key={key}', f'--client-certificate={self.engine.home / "csr.crt"}')
+        who = self.k('--user=jane', 'auth', 'whoami', '-o', 'json')
+        self.assertEqual(json.loads(who)['status']['userInfo']['username'], 'jane')
+        self.k('delete', 'csr', 'jane')
+
+    def test_proxy(self):
+        proxy = subprocess.Popen([self.engine.kubectl_path, '--context', self.engine.context, 'proxy', '--port=0'],
+                                 env=self.engine.env, stdout=subprocess.PIPE, text=True)
+        try:
+            address = proxy.stdout.readline().split(' ')[-1].strip()
+            for path in ('/version', '/api/v1/namespaces/default/services/web:80/proxy/'):
+                with urllib.request.urlopen(f'http://{address}{path}', timeout=10) as answer:
+                    self.assertEqual(answer.status, 200)
+        finally:
+            proxy.kill()
+            proxy.wait()
+
+    def test_about_the_cluster(self):
+        self.assertIn('is running at', self.k('cluster-info'))
+        self.assertIn('"kind": "PodList"', self.k('cluster-info', 'dump'))
+        self.assertIn('Server Version: v1.36', self.k('version'))
+        self.assertIn('apps/v1', self.k('api-versions'))
+        self.k('auth', 'reconcile', '-f', '-', input=json.dumps({
+            'apiVersion': 'rbac.authorization.k8s.io/v1', 'kind': 'Role', 'metadata': {'name': 'reconciled', 'namespace': 'default'},
+            'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}))
+        self.k('delete', 'role', 'reconciled')
+
     def test_helm(self):
         chart = self.engine.home / 'chart'
         (chart / 'templates').mkdir(parents=True)
@@ -188,13 +307,23 @@ class Kubectl(unittest.TestCase):
                                   env=self.engine.env, capture_output=True, text=True, timeout=120)
             self.assertEqual(done.returncode, 0, done.stderr)
             return done.stdout
+        (chart / 'templates/test.yaml').write_text(
+            'apiVersion: v1\nkind: Pod\nmetadata: {name: "{{ .Release.Name }}-test", annotations: {helm.sh/hook: test}}\n'
+            'spec:\n  restartPolicy: Never\n  containers: [{name: t, image: "shell:1", command: [sh, -c, "echo checked"]}]\n')
         helm('install', 'demo', str(chart))
+        self.assertIn('checked', helm('test', 'demo', '--logs', '--timeout', '60s'))
         helm('upgrade', 'demo', str(chart), '--set', 'text=two')
         self.assertEqual(self.engine.get('cm', 'demo')['data']['text'], 'two')
         helm('rollback', 'demo', '1')
         self.assertEqual(self.engine.get('cm', 'demo')['data']['text'], 'one')
         self.assertIn('demo', helm('list'))
         helm('uninstall', 'demo')
+
+
+class OlderKubectl(Kubectl):
+    """As old as the API of a newer server has to bear."""
+    PROGRAM = 'kubectl-1.32'
+    test_helm = None
 
 
 if __name__ == '__main__': e2e.main()
