@@ -55,7 +55,7 @@ async fn objects(client: &Client, namespace: &str) -> Done {
 
 async fn apply(client: &Client, namespace: &str) -> Done {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let wanted = |value: &str| Patch::Apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": value}}));
+    let wanted = |value: &str| Patch::Apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"x": value}}));
     api.patch("applied", &PatchParams::apply("first"), &wanted("1")).await?;
     refused(409, api.patch("applied", &PatchParams::apply("second"), &wanted("2")).await);
     let forced = api.patch("applied", &PatchParams::apply("second").force(), &wanted("2")).await?;
