@@ -67,6 +67,46 @@ class AuditedBody final : public Body {
   int code_;
 };
 
+// An answer that is made while it is sent keeps its seat until its last byte is made, a watch until
+// what was there at first has been said. A client that does not read gives the seat back after a
+// while all the same: it costs nothing then.
+class SeatedBody final : public Body {
+ public:
+  SeatedBody(std::unique_ptr<Body> inner, FlowControl::Seat seat, std::shared_ptr<void> watch,
+             host::Loop& loop)
+      : inner_(std::move(inner)), seat_(std::move(seat)), watch_(std::move(watch)) {
+    inner_->set_wake([this] { wake(); });
+    timer_ = loop.call_at(loop.now() + kSeatHeldMax, [this] { give_back(); });
+  }
+  State read(std::string& out, std::size_t want) override {
+    const State state = inner_->read(out, want);
+    if (state != State::more && seat_) give_back();
+    return state;
+  }
+
+ private:
+  static constexpr Duration kSeatHeldMax = Duration::minutes(1);  // as requests of the original
+  void give_back() {
+    timer_.reset();
+    seat_.reset();
+  }
+  std::unique_ptr<Body> inner_;
+  FlowControl::Seat seat_;
+  std::shared_ptr<void> watch_, timer_;
+};
+
+// A long text that was made whole is handed on in pieces too, so that its seat bounds how many of
+// them are in memory.
+constexpr std::size_t kTextWholeMax = 256 * 1024, kTextPiece = 64 * 1024;
+
+std::unique_ptr<Body> make_text_body(std::string text) {
+  return make_piece_body([text = std::move(text), at = std::size_t{0}](std::string& out) mutable {
+    out.append(text, at, kTextPiece);
+    at += kTextPiece;
+    return at < text.size();
+  });
+}
+
 }  // namespace
 
 void Exchange::answer(HttpResponse response) {
@@ -89,6 +129,11 @@ void Exchange::answer(HttpResponse response) {
         loop->now() - started, info.verb == "watch" || lasts(info));
   }
   in_flight.reset();
+  if (seat && response.text.size() > kTextWholeMax)
+    response.body = make_text_body(std::exchange(response.text, {}));
+  if (response.body && seat)
+    response.body = std::make_unique<SeatedBody>(std::move(response.body), std::move(seat),
+                                                 std::move(watch), *loop);
   responder->respond(std::move(response));
   seat.reset();
 }
@@ -188,17 +233,20 @@ void Server::State::take_turn(const ExchangePtr& exchange) {
   exchange->responder->on_cancel([weak = std::weak_ptr<Exchange>(exchange)] {
     if (const auto gone = weak.lock()) gone->cancelled = true;
   });
+  const bool lists = exchange->info.verb == "list" || exchange->info.verb == "watch";
+  const bool streamed =
+      lists && negotiate_error(exchange->request.headers.get("accept")) == Wire::json;
   flows->submit(
-      exchange->identity, exchange->info, exchange->flow,
+      {exchange->identity, exchange->info, exchange->query, streamed}, exchange->flow,
       [weak = weak_from_this(), exchange](FlowControl::Seat seat) {
         const auto self = weak.lock();
         if (!self || exchange->cancelled) return;
         exchange->seat = std::move(seat);
         self->proceed(exchange);
       },
-      [exchange] {
+      [exchange](int seconds) {
         HttpResponse refusal = plain_text(429, "Too many requests, please try again later.\n");
-        refusal.headers.add("retry-after", "1");
+        refusal.headers.add("retry-after", std::to_string(seconds));
         exchange->answer(std::move(refusal));
       });
 }

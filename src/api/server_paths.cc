@@ -127,6 +127,7 @@ void Server::State::serve_path(const ExchangePtr& exchange) {
   }
   if (path == "/metrics" && method == "GET") {
     std::string text = metrics.text(count_watches(*watches), http ? http->connections() : 0);
+    text += flows->metrics();
     if (parts.more_metrics) text += parts.more_metrics();
     HttpResponse response = plain_text(200, std::move(text));
     response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");

@@ -339,6 +339,11 @@ void Server::State::answer(const ExchangePtr& exchange, bool reads,
   if (exchange->audit && exchange->audit->wants_response())
     if (auto object = codec::parse_json(response->json()); object.ok())
       exchange->audit->response_object(*object);
+  if (response->is_list && exchange->info.verb == "list") {
+    std::size_t bytes = 0;
+    for (const registry::Object& item : response->items) bytes += item.bytes().size();
+    flows->estimates().learn(exchange->info, exchange->query, response->items.size(), bytes);
+  }
   const std::int64_t revision = response->revision;
   settle(revision, [exchange, reads, response = std::move(response)](const Result<void>& settled) {
     if (settled.ok()) return exchange->answer(encode(response, exchange->format));
@@ -368,6 +373,7 @@ void Server::State::serve_watch(const ExchangePtr& exchange, const registry::Req
   response.body =
       make_watch_body(parts.loop, watches, std::move(watcher).value(), parts.loop.now() + lasting,
                       request.options.allow_bookmarks, exchange->format);
+  exchange->watch = flows->estimates().begin_watch(exchange->info);
   exchange->answer(std::move(response));
 }
 

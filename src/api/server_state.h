@@ -29,13 +29,14 @@ struct Exchange {
   Identity identity;
   Format format;
   Instant started;
-  const host::Loop* loop = nullptr;
+  host::Loop* loop = nullptr;
   ServerMetrics* metrics = nullptr;
   std::shared_ptr<void> in_flight;  // until the answer
   std::string audit_id;
   std::shared_ptr<AuditRecord> audit;  // null: not recorded
   FlowControl::Class flow;
-  FlowControl::Seat seat;  // until the answer
+  FlowControl::Seat seat;       // until the answer, or the end of its body
+  std::shared_ptr<void> watch;  // counted while it is open
   bool cancelled = false;  // the client went away while the request waited for its turn
   bool served = false;     // the request has reached the resource that it names
 

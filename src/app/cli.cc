@@ -161,6 +161,14 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--controllers", serve.controllers,
                    "all, none (a bare API server), or names with commas")
       ->capture_default_str();
+  command
+      ->add_option("--max-requests-inflight", serve.files.reads_max,
+                   "With its twin below, the seats that priority levels share")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--max-mutating-requests-inflight", serve.files.writes_max)
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   command->add_option("--audit-policy-file", serve.files.audit_policy,
                       "Policy of audit.k8s.io/v1: what is recorded");
   command->add_option("--audit-log-path", serve.files.audit_log,

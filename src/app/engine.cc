@@ -212,6 +212,7 @@ Result<void> Engine::Parts::serve() {
             const bool failing = store->failing();
             return failing ? std::vector<std::string>{"etcd"} : std::vector<std::string>();
           },
+      .flow = {.requests_max = options.files.reads_max + options.files.writes_max},
       .audit = audit,
       .connections_max = connections_max(),
       .version_text = kKubernetesVersion});

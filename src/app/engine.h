@@ -15,8 +15,9 @@
 
 namespace keelson::app {
 
-// What kube-apiserver takes as files on its command line; empty: not used.
+// What kube-apiserver takes on its command line, files above all; empty: not used.
 struct ApiFiles {
+  int reads_max = 400, writes_max = 200;  // under way at once; their sum is shared out as seats
   std::string audit_policy, audit_log;
   std::int64_t audit_log_megabytes_max = 100;
   int audit_log_backups_max = 0;
