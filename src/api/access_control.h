@@ -36,6 +36,10 @@ class AccessControl {
   Result<Identity> identify(const HttpRequest& request) const {
     return authenticator_.authenticate(request);
   }
+  // After a refusal: true if the request is worth another try once `done` is called.
+  bool renew(const HttpRequest& request, std::function<void()> done) const {
+    return authenticator_.renew(request, std::move(done));
+  }
   Result<Identity> impersonate(const HttpRequest& request, const Identity& asker,
                                const Access& access) const {
     return authenticator_.impersonate(request, asker, access, authorizer_);

@@ -142,6 +142,12 @@ Result<Identity> Authenticator::authenticate(const HttpRequest& request) const {
   return Identity{"system:anonymous", "", {"system:unauthenticated"}, {}};
 }
 
+bool Authenticator::renew(const HttpRequest& request, std::function<void()> done) const {
+  const std::string token = bearer_token(request);
+  return !token.empty() && std::any_of(options_.token_readers.begin(), options_.token_readers.end(),
+                                       [&](const auto& one) { return one->renew(token, done); });
+}
+
 std::optional<Identity> Authenticator::by_front_proxy(const HttpRequest& request) const {
   const FrontProxyOptions& proxy = options_.front_proxy;
   const ClientCertificate& certificate = *request.certificate;
@@ -237,8 +243,10 @@ Result<Authenticator::Reviewed> Authenticator::review(
     if (auto identity = by_bootstrap_token(token)) return Reviewed{std::move(*identity), {}};
     for (const auto& reader : options_.token_readers)
       if (auto identity = reader->read(token, now_())) {
-        if (!identity->ok())
+        if (!identity->ok()) {
+          reader->renew(token, [] {});  // for whoever asks again
           return refused("[invalid bearer token, " + identity->error().message + "]");
+        }
         return Reviewed{std::move(*identity).value(), {}};
       }
   }

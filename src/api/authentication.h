@@ -35,6 +35,12 @@ class TokenReader {
   virtual ~TokenReader() = default;
   // nullopt: not a token of this issuer. Error: unauthorized, with the reason.
   virtual std::optional<Result<Identity>> read(std::string_view token, Instant now) const = 0;
+  // Whether the token may be good after all, by a key that is not known yet: then `done` is called,
+  // later, once the keys have been asked for.
+  virtual bool renew(std::string_view token, std::function<void()> done) const {
+    (void)token, (void)done;
+    return false;
+  }
 };
 
 struct AuthenticationOptions {
@@ -53,6 +59,8 @@ class Authenticator {
 
   // Error: unauthorized.
   Result<Identity> authenticate(const HttpRequest& request) const;
+  // A request that was refused: true if it is worth another try once `done` is called.
+  bool renew(const HttpRequest& request, std::function<void()> done) const;
   // What TokenReview wants to know of a token. An Error's message is its text.
   struct Reviewed {
     Identity identity;

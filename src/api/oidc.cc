@@ -1,6 +1,8 @@
 #include "api/oidc.h"
 
 #include <algorithm>
+#include <cctype>
+#include <initializer_list>
 
 #include "api/jwk.h"
 #include "base/text.h"
@@ -47,10 +49,54 @@ std::vector<std::string> texts_of(const Value& value) {
   return out;
 }
 
+bool allows(const std::vector<std::string>& algorithms, std::string_view one) {
+  return algorithms.empty() ||
+         std::find(algorithms.begin(), algorithms.end(), one) != algorithms.end();
+}
+
+Result<void> check_url(const std::string& url, const std::string& place) {
+  const auto invalid = [&](const std::string& why) {
+    return bad(place, "Invalid value: " + quote(url) + ": " + why);
+  };
+  if (url.empty()) return bad(place, "Required value");
+  if (!url.starts_with("https://")) return invalid("URL scheme must be https");
+  const std::string_view rest = std::string_view(url).substr(8);
+  if (rest.substr(0, rest.find('/')).find('@') != std::string_view::npos)
+    return invalid("URL must not contain a username or password");
+  if (url.find('?') != std::string::npos) return invalid("URL must not contain a query");
+  if (url.find('#') != std::string::npos) return invalid("URL must not contain a fragment");
+  return {};
+}
+
+// Fields that nobody reads would be rules that nobody keeps.
+Result<void> check_fields(const Value& given, const std::string& place,
+                          std::initializer_list<std::string_view> known) {
+  for (const auto& member : given.members())
+    if (std::find(known.begin(), known.end(), member.key()) == known.end())
+      return bad(
+          place.empty() ? std::string(member.key()) : place + "." + std::string(member.key()),
+          "unknown field");
+  return {};
+}
+
+// Whether an expression reads claims.NAME, also as claims.?NAME or claims["NAME"].
+bool reads_claim(const std::string& text, const std::string& name) {
+  for (const std::string& form : {"claims." + name, "claims.?" + name, "claims[\"" + name + "\"]"})
+    for (std::size_t at = text.find(form); at != std::string::npos; at = text.find(form, at + 1)) {
+      const std::size_t end = at + form.size();
+      const bool goes_on =
+          form.back() != ']' && end < text.size() &&
+          (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_');
+      if (!goes_on) return true;
+    }
+  return false;
+}
+
 // "claim" with a prefix, or an expression.
 struct Mapping {
   std::string claim, prefix;
   std::optional<cel::Program> expression;
+  std::string text = {};  // of the expression
   bool given() const { return !claim.empty() || expression.has_value(); }
 
   Result<Value> of(const Value& claims) const {
@@ -59,13 +105,22 @@ struct Mapping {
   }
 };
 
-Result<Mapping> mapping_of(const Value& given, const std::string& place) {
+Result<Mapping> mapping_of(const Value& given, const std::string& place, bool prefixed) {
   Mapping out;
+  TRY_VOID(prefixed ? check_fields(given, place, {"claim", "prefix", "expression"})
+                    : check_fields(given, place, {"claim", "expression"}));
   out.claim = given["claim"].str();
   out.prefix = given["prefix"].str();
   const std::string text = given["expression"].str();
   if (!text.empty() && !out.claim.empty())
     return bad(place, "claim and expression can't both be set");
+  if (prefixed && !out.claim.empty() && !given.has("prefix"))
+    return bad(place + ".prefix",
+               "Required value: prefix is required when claim is set. It can be set to an empty "
+               "string to disable prefixing");
+  if (!text.empty() && given.has("prefix"))
+    return bad(place + ".prefix", "may not be specified when expression is set");
+  out.text = text;
   if (!text.empty()) {
     TRY(out.expression, compiled(text, "claims", place + ".expression"));
   }
@@ -76,6 +131,7 @@ struct Rule {
   std::string claim, value;
   std::optional<cel::Program> expression;
   std::string message;
+  std::string text = {};  // of the expression
 };
 
 Result<std::vector<Rule>> rules_of(const Value& list, const std::string& variable,
@@ -85,13 +141,83 @@ Result<std::vector<Rule>> rules_of(const Value& list, const std::string& variabl
     Rule rule{list[i]["claim"].str(), list[i]["requiredValue"].str(), {}, list[i]["message"].str()};
     const std::string text = list[i]["expression"].str();
     const std::string at = place + "[" + std::to_string(i) + "]";
-    if (text.empty() == rule.claim.empty()) return bad(at, "claim or expression is required");
+    TRY_VOID(check_fields(list[i], at,
+                          variable == "user"
+                              ? std::initializer_list<std::string_view>{"expression", "message"}
+                              : std::initializer_list<std::string_view>{"claim", "requiredValue",
+                                                                        "expression", "message"}));
+    if (!text.empty() && !rule.claim.empty())
+      return bad(at, "claim and expression can't both be set");
+    if (text.empty() && rule.claim.empty())
+      return bad(at, "Required value: claim or expression is required");
+    if (!rule.claim.empty() && !rule.message.empty())
+      return bad(at + ".message", "may not be specified when claim is set");
+    if (!text.empty() && !rule.value.empty())
+      return bad(at + ".requiredValue", "may not be specified when expression is set");
+    rule.text = text;
+    for (const Rule& other : out)
+      if (other.claim == rule.claim && other.text == text)
+        return bad(at + (text.empty() ? ".claim" : ".expression"),
+                   "Duplicate value: " + quote(text.empty() ? rule.claim : text));
     if (!text.empty()) {
       TRY(rule.expression, compiled(text, variable, at + ".expression"));
     }
     out.push_back(std::move(rule));
   }
   return out;
+}
+
+}  // namespace
+
+namespace {
+
+Result<void> check_issuer(const Value& issuer, const std::string& place) {
+  TRY_VOID(check_fields(issuer, place,
+                        {"url", "discoveryURL", "certificateAuthority", "audiences",
+                         "audienceMatchPolicy", "egressSelectorType"}));
+  const std::string url = issuer["url"].str(), discovery = issuer["discoveryURL"].str();
+  TRY_VOID(check_url(url, place + ".url"));
+  if (!discovery.empty()) {
+    TRY_VOID(check_url(discovery, place + ".discoveryURL"));
+    if (discovery == url || discovery + "/" == url || discovery == url + "/")
+      return bad(place + ".discoveryURL", "Invalid value: " + quote(discovery) +
+                                              ": discoveryURL must be different from URL");
+  }
+  if (!issuer["egressSelectorType"].as_string().empty())
+    return bad(place + ".egressSelectorType", "there are no egress selectors here");
+  const Value& audiences = issuer["audiences"];
+  if (audiences.empty())
+    return bad(place + ".audiences",
+               "Required value: at least one " + place + ".audiences is required");
+  for (std::size_t i = 0; i < audiences.size(); ++i) {
+    const std::string at = place + ".audiences[" + std::to_string(i) + "]";
+    if (audiences[i].as_string().empty()) return bad(at, "Required value");
+    for (std::size_t j = 0; j < i; ++j)
+      if (audiences[j] == audiences[i])
+        return bad(at, "Duplicate value: " + quote(audiences[i].as_string()));
+  }
+  const std::string policy = issuer["audienceMatchPolicy"].str();
+  if (policy != "MatchAny" && (audiences.size() > 1 || !policy.empty()))
+    return bad(place + ".audienceMatchPolicy",
+               "Invalid value: " + quote(policy) +
+                   (audiences.size() > 1
+                        ? ": audienceMatchPolicy must be MatchAny for multiple audiences"
+                        : ": audienceMatchPolicy must be empty or MatchAny for single audience"));
+  return {};
+}
+
+Result<void> check_extra_key(const std::string& key, const std::string& place) {
+  const std::size_t slash = key.find('/');
+  const auto invalid = [&](const std::string& why) {
+    return bad(place, "Invalid value: " + quote(key) + ": " + why);
+  };
+  if (slash == std::string::npos || slash == 0 || slash + 1 == key.size())
+    return invalid("must be a domain-prefixed path (such as \"acme.io/foo\")");
+  if (key != to_lower(key)) return invalid("must be lowercase");
+  const std::string domain = "." + key.substr(0, slash);
+  if (domain.ends_with(".k8s.io") || domain.ends_with(".kubernetes.io"))
+    return invalid("k8s.io, kubernetes.io and their subdomains are reserved for Kubernetes use");
+  return {};
 }
 
 }  // namespace
@@ -104,39 +230,65 @@ struct OidcIssuer::Rules {
   Mapping username, groups, uid;
   std::vector<std::pair<std::string, cel::Program>> extra;
   std::vector<Rule> claims, users;
+
+  Result<void> read_mappings(const Value& given, const std::string& place) {
+    TRY_VOID(check_fields(given, place, {"username", "groups", "uid", "extra"}));
+    TRY(username, mapping_of(given["username"], place + ".username", true));
+    TRY(groups, mapping_of(given["groups"], place + ".groups", true));
+    TRY(uid, mapping_of(given["uid"], place + ".uid", false));
+    if (!username.given())
+      return bad(place + ".username", "Required value: claim or expression is required");
+    for (std::size_t i = 0; i < given["extra"].size(); ++i) {
+      const std::string at = place + ".extra[" + std::to_string(i) + "]";
+      const std::string key = given["extra"][i]["key"].str();
+      const std::string text = given["extra"][i]["valueExpression"].str();
+      TRY_VOID(check_fields(given["extra"][i], at, {"key", "valueExpression"}));
+      TRY_VOID(check_extra_key(key, at + ".key"));
+      for (const auto& [other, program] : extra)
+        if (other == key) return bad(at + ".key", "Duplicate value: " + quote(key));
+      if (text.empty()) return bad(at + ".valueExpression", "Required value");
+      TRY(cel::Program program, compiled(text, "claims", at + ".valueExpression"));
+      extra.emplace_back(key, std::move(program));
+    }
+    return {};
+  }
+  // An address by which somebody is known must have been verified.
+  bool verifies_email(const Value& given) const {
+    if (!reads_claim(username.text, "email")) return true;
+    bool verified = reads_claim(username.text, "email_verified");
+    for (const Value& one : given["extra"].elements())
+      verified = verified || reads_claim(one["valueExpression"].str(), "email_verified");
+    for (const Rule& rule : claims) verified = verified || reads_claim(rule.text, "email_verified");
+    return verified;
+  }
 };
 
 OidcIssuer::OidcIssuer() : rules_(std::make_unique<Rules>()), keys_(std::make_unique<Keys>()) {}
 OidcIssuer::~OidcIssuer() = default;
 
-Result<std::shared_ptr<OidcIssuer>> OidcIssuer::make(const Value& jwt, const std::string& place) {
+Result<std::shared_ptr<OidcIssuer>> OidcIssuer::make(const Value& jwt, const std::string& place,
+                                                     std::vector<std::string> algorithms) {
   std::shared_ptr<OidcIssuer> out(new OidcIssuer());
+  out->algorithms_ = std::move(algorithms);
+  TRY_VOID(check_fields(
+      jwt, place, {"issuer", "claimValidationRules", "claimMappings", "userValidationRules"}));
   const Value& issuer = jwt["issuer"];
+  TRY_VOID(check_issuer(issuer, place + ".issuer"));
   out->url_ = issuer["url"].str();
-  if (!out->url_.starts_with("https://"))
-    return bad(place + ".issuer.url",
-               "Invalid value: " + quote(out->url_) + ": URL scheme must be https");
   out->discovery_url_ = issuer["discoveryURL"].str();
   out->authority_pem_ = issuer["certificateAuthority"].str();
   out->audiences_ = texts_of(issuer["audiences"]);
-  if (out->audiences_.empty())
-    return bad(place + ".issuer.audiences", "Required value: at least one audience is required");
-  const std::string mappings = place + ".claimMappings.";
   const Value& given = jwt["claimMappings"];
-  TRY(out->rules_->username, mapping_of(given["username"], mappings + "username"));
-  TRY(out->rules_->groups, mapping_of(given["groups"], mappings + "groups"));
-  TRY(out->rules_->uid, mapping_of(given["uid"], mappings + "uid"));
-  if (!out->rules_->username.given())
-    return bad(mappings + "username", "Required value: claim or expression is required");
-  for (std::size_t i = 0; i < given["extra"].size(); ++i) {
-    const std::string at = mappings + "extra[" + std::to_string(i) + "].valueExpression";
-    TRY(cel::Program program, compiled(given["extra"][i]["valueExpression"].str(), "claims", at));
-    out->rules_->extra.emplace_back(given["extra"][i]["key"].str(), std::move(program));
-  }
+  TRY_VOID(out->rules_->read_mappings(given, place + ".claimMappings"));
   TRY(out->rules_->claims,
       rules_of(jwt["claimValidationRules"], "claims", place + ".claimValidationRules"));
   TRY(out->rules_->users,
       rules_of(jwt["userValidationRules"], "user", place + ".userValidationRules"));
+  if (!out->rules_->verifies_email(given))
+    return bad(place + ".claimMappings.username.expression",
+               "claims.email_verified must be used in claimMappings.username.expression or "
+               "claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when "
+               "claims.email is used in claimMappings.username.expression");
   return out;
 }
 
@@ -156,7 +308,13 @@ Result<void> OidcIssuer::set_keys(const Value& key_set) {
   return {};
 }
 
-std::optional<Result<Identity>> OidcIssuer::read(std::string_view token, Instant now) const {
+struct OidcIssuer::Parsed {
+  Value head, claims;
+  std::string_view text;  // what is signed; of the token
+  std::string signature;
+};
+
+std::optional<OidcIssuer::Parsed> OidcIssuer::parse(std::string_view token) const {
   const std::size_t first = token.find('.'), last = token.rfind('.');
   if (first == std::string_view::npos || last == first) return std::nullopt;
   const auto head_text = from_base64url(token.substr(0, first));
@@ -166,14 +324,41 @@ std::optional<Result<Identity>> OidcIssuer::read(std::string_view token, Instant
   const auto head = codec::parse_json(*head_text);
   const auto claims = codec::parse_json(*claims_text);
   if (!head.ok() || !claims.ok() || (*claims)["iss"].as_string() != url_) return std::nullopt;
-  const std::string_view id = (*head)["kid"].as_string(), method = (*head)["alg"].as_string();
-  const bool known = std::any_of(keys_->list.begin(), keys_->list.end(), [&](const Jwk& key) {
-    return (id.empty() || key.id().empty() || key.id() == id) &&
-           key.verifies(method, token.substr(0, last), *signature);
+  return Parsed{*head, *claims, token.substr(0, last), *signature};
+}
+
+bool OidcIssuer::is_signed(const Parsed& token) const {
+  const std::string_view id = token.head["kid"].as_string();
+  return std::any_of(keys_->list.begin(), keys_->list.end(), [&](const Jwk& key) {
+    return (id.empty() || key.id() == id) &&
+           key.verifies(token.head["alg"].as_string(), token.text, token.signature);
   });
-  if (!known) return Result<Identity>(refused("verify token: failed to verify signature"));
-  if (auto checked = check(*claims, now); !checked.ok()) return Result<Identity>(checked.error());
-  return identity_of(*claims);
+}
+
+bool OidcIssuer::renew(std::string_view token, std::function<void()> done) const {
+  if (!fetch_) return false;
+  const auto parsed = parse(token);
+  if (!parsed || !allows(algorithms_, parsed->head["alg"].as_string()) || is_signed(*parsed))
+    return false;
+  fetch_(std::move(done));
+  return true;
+}
+
+std::optional<Result<Identity>> OidcIssuer::read(std::string_view token, Instant now) const {
+  const auto parsed = parse(token);
+  if (!parsed) return std::nullopt;
+  const std::string method = parsed->head["alg"].str();
+  if (!allows(algorithms_, method))
+    return Result<Identity>(
+        refused("verify token: id token signed with unsupported algorithm, "
+                "expected [" +
+                join(algorithms_, " ") + "] got " + quote(method)));
+  if (keys_->list.empty()) return Result<Identity>(refused("authenticator not initialized"));
+  if (!is_signed(*parsed))
+    return Result<Identity>(refused("verify token: failed to verify signature"));
+  if (auto checked = check(parsed->claims, now); !checked.ok())
+    return Result<Identity>(checked.error());
+  return identity_of(parsed->claims);
 }
 
 Result<void> OidcIssuer::check(const Value& claims, Instant now) const {
@@ -218,6 +403,12 @@ Result<Identity> OidcIssuer::identity_of(const Value& claims) const {
   identity.user = rules.username.prefix + name.str();
   if (rules.groups.given()) {
     TRY(const Value groups, rules.groups.of(claims));
+    const auto& list = groups.elements();
+    if (!groups.is_null() && !groups.is_string() &&
+        (!groups.is_array() ||
+         !std::all_of(list.begin(), list.end(), [](const Value& one) { return one.is_string(); })))
+      return refused("parse groups claim " + quote(rules.groups.claim) +
+                     ": neither a string nor a list of strings");
     for (const std::string& group : texts_of(groups))
       identity.groups.push_back(rules.groups.prefix + group);
   }
@@ -239,16 +430,26 @@ Result<Identity> OidcIssuer::identity_of(const Value& claims) const {
   return identity;
 }
 
-Result<AuthenticationConfig> parse_authentication(std::string_view text) {
+Result<AuthenticationConfig> parse_authentication(std::string_view text,
+                                                  const std::string& own_issuer) {
   TRY(const codec::YamlDocument document, codec::parse_yaml(text));
   const Value& given = document.value;
   if (model::kind_of(given) != "AuthenticationConfiguration" ||
       !model::api_version_of(given).starts_with("apiserver.config.k8s.io/"))
     return bad("kind", "AuthenticationConfiguration of apiserver.config.k8s.io is expected");
+  TRY_VOID(check_fields(given, "", {"apiVersion", "kind", "jwt", "anonymous"}));
+  constexpr std::size_t kIssuersMax = 64;
+  if (given["jwt"].size() > kIssuersMax)
+    return bad("jwt",
+               "Too many: " + std::to_string(given["jwt"].size()) + ": must have at most 64 items");
   AuthenticationConfig out;
   for (std::size_t i = 0; i < given["jwt"].size(); ++i) {
     const std::string place = "jwt[" + std::to_string(i) + "]";
     TRY(std::shared_ptr<OidcIssuer> issuer, OidcIssuer::make(given["jwt"][i], place));
+    if (issuer->url() == own_issuer)
+      return bad(place + ".issuer.url", "Invalid value: " + quote(issuer->url()) +
+                                            ": URL must not overlap with disallowed issuers: [" +
+                                            own_issuer + "]");
     for (const auto& other : out.issuers)
       if (other->url() == issuer->url())
         return bad(place + ".issuer.url", "Duplicate value: " + quote(issuer->url()));
@@ -256,6 +457,9 @@ Result<AuthenticationConfig> parse_authentication(std::string_view text) {
   }
   if (given.has("anonymous")) {
     out.anonymous = given["anonymous"]["enabled"].as_bool();
+    if (!out.anonymous && !given["anonymous"]["conditions"].empty())
+      return bad("anonymous.conditions",
+                 "enabled should be set to true when conditions are defined");
     for (const Value& one : given["anonymous"]["conditions"].elements())
       out.anonymous_paths.insert(one["path"].str());
   }

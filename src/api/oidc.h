@@ -5,6 +5,7 @@
 // Fetches nothing: whoever holds the issuer brings its keys and renews them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,7 +19,9 @@ namespace keelson::api {
 class OidcIssuer final : public TokenReader {
  public:
   // One entry of AuthenticationConfiguration.jwt. Error: bad_request, naming the field.
-  static Result<std::shared_ptr<OidcIssuer>> make(const Value& jwt, const std::string& place);
+  // `algorithms`: those that signatures may use; empty: all that are known.
+  static Result<std::shared_ptr<OidcIssuer>> make(const Value& jwt, const std::string& place,
+                                                  std::vector<std::string> algorithms = {});
   ~OidcIssuer() override;
 
   const std::string& url() const { return url_; }
@@ -29,17 +32,27 @@ class OidcIssuer final : public TokenReader {
   // is left.
   Result<void> set_keys(const Value& key_set);
 
+  // How the keys are fetched anew; `done` is called once that has worked or failed.
+  void fetch_by(std::function<void(std::function<void()> done)> fetch) {
+    fetch_ = std::move(fetch);
+  }
+
   std::optional<Result<Identity>> read(std::string_view token, Instant now) const override;
+  bool renew(std::string_view token, std::function<void()> done) const override;
 
  private:
+  struct Parsed;
   struct Keys;
   struct Rules;
   OidcIssuer();
+  std::optional<Parsed> parse(std::string_view token) const;
+  bool is_signed(const Parsed& token) const;
   Result<void> check(const Value& claims, Instant now) const;
   Result<Identity> identity_of(const Value& claims) const;
 
   std::string url_, discovery_url_, authority_pem_;
-  std::vector<std::string> audiences_;
+  std::vector<std::string> audiences_, algorithms_;
+  std::function<void(std::function<void()>)> fetch_;
   std::unique_ptr<Rules> rules_;
   std::unique_ptr<Keys> keys_;
 };
@@ -51,6 +64,9 @@ struct AuthenticationConfig {
   bool anonymous = true;
   std::set<std::string, std::less<>> anonymous_paths = {};
 };
-Result<AuthenticationConfig> parse_authentication(std::string_view text);
+// `own_issuer`: of service accounts; nobody else may issue in its name. Error: bad_request, naming
+// the field.
+Result<AuthenticationConfig> parse_authentication(std::string_view text,
+                                                  const std::string& own_issuer = {});
 
 }  // namespace keelson::api

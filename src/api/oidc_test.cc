@@ -83,6 +83,31 @@ TEST_F(OidcTest, Expressions) {
   EXPECT_EQ(said(*by, other), "oidc: reserved");
 }
 
+TEST_F(OidcTest, AsksForKeysWhenATokenHasAnUnknownOne) {
+  const auto by = issuer("  claimMappings: {username: {claim: sub, prefix: ''}}\n");
+  int asked = 0;
+  const std::string good = signer->sign(claims());
+  EXPECT_FALSE(by->renew(good, [] {}));  // nobody to ask
+  by->fetch_by([&](const std::function<void()>& done) {
+    ++asked;
+    done();
+  });
+  EXPECT_FALSE(by->renew(good, [] {}));
+  host::VirtualFiles files;
+  const Pki other =
+      open_pki(files, {.directory = "/other", .dns_names = {}, .addresses = {}}, now()).value();
+  const auto stranger = TokenSigner::make(other.token_key_pem, "https://idp.example.com").value();
+  const std::string unknown = stranger->sign(claims());
+  EXPECT_FALSE(by->read(unknown, now())->ok());
+  int told = 0;
+  EXPECT_TRUE(by->renew(unknown, [&] { ++told; }));
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(by->renew("no.token", [] {}));
+  ASSERT_TRUE(by->set_keys(stranger->key_set()).ok());
+  EXPECT_EQ((*by->read(unknown, now()))->user, "jane");
+}
+
 TEST_F(OidcTest, SaysWhatIsWrongInAConfiguration) {
   const auto config = parse_authentication(
       "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n"

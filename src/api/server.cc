@@ -213,6 +213,17 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   if (exchange->info.is_resource && exchange->info.verb != "watch" && !lasts(exchange->info))
     exchange->in_flight = metrics.begin(!is_reading(exchange->info.verb));
   exchange->audit_id = audit_id_of(asked, parts.rng);
+  // An issuer may have a key that we do not know yet.
+  if (!identity.ok() && parts.access.renew(asked, [weak = weak_from_this(), exchange] {
+        if (const auto self = weak.lock())
+          self->identified(exchange, self->parts.access.identify(exchange->request));
+      }))
+    return;
+  identified(exchange, std::move(identity));
+}
+
+void Server::State::identified(const ExchangePtr& exchange, Result<Identity> identity) {
+  const HttpRequest& asked = exchange->request;
   if (parts.audit) begin_audit(exchange, identity.ok() ? *identity : Identity());
   if (!identity.ok()) return exchange->fail(identity.error());
   if (asked.body_too_large) {

@@ -68,6 +68,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   std::unique_ptr<HttpServer> http;  // last: its end must find the rest still there
 
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);
+  void identified(const ExchangePtr& exchange, Result<Identity> identity);
   void begin_audit(const ExchangePtr& exchange, const Identity& asker);
   // The rest of the way, once it is the request's turn.
   void proceed(const ExchangePtr& exchange);

@@ -80,7 +80,7 @@ Result<std::shared_ptr<api::OidcIssuer>> issuer_of(host::Files& files, const Api
   return api::OidcIssuer::make(
       Value::object(
           {{"issuer", issuer}, {"claimMappings", mappings}, {"claimValidationRules", rules}}),
-      "--oidc");
+      "--oidc", listed(names.oidc_algorithms));
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ Result<FileParts> read_api_files(host::Loop& loop, host::Files& files, const Api
   }
   if (!names.authentication.empty()) {
     TRY(const std::string text, read_text(files, names.authentication));
-    auto config = api::parse_authentication(text);
+    auto config = api::parse_authentication(text, kServiceAccountIssuer);
     if (!config.ok()) return in_file(names.authentication, config.error());
     parts.issuers = config->issuers;
     for (const auto& issuer : parts.issuers) parts.authentication.token_readers.push_back(issuer);

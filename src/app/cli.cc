@@ -54,6 +54,73 @@ std::string explain(const CLI::App* program, const CLI::Error& error) {
   return command + ": " + error.what() + "; " + command + " --help says more\n";
 }
 
+// What kube-apiserver takes under the same names.
+void add_api_options(CLI::App* app, ApiFiles& files) {
+  CLI::Option_group* command = app->add_option_group("API server");
+  command
+      ->add_option("--max-requests-inflight", files.reads_max,
+                   "With its twin below, the seats that priority levels share")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--max-mutating-requests-inflight", files.writes_max)
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--audit-policy-file", files.audit_policy,
+                      "Policy of audit.k8s.io/v1: what is recorded");
+  command->add_option("--audit-log-path", files.audit_log,
+                      "File of the audit records; \"-\" is the error output");
+  command
+      ->add_option("--audit-log-maxsize", files.audit_log_megabytes_max,
+                   "MB after which the audit log is begun anew")
+      ->capture_default_str();
+  command
+      ->add_option("--audit-log-maxbackup", files.audit_log_backups_max,
+                   "Old audit logs that are kept; 0: all")
+      ->capture_default_str();
+  command->add_option("--encryption-provider-config", files.encryption,
+                      "EncryptionConfiguration: what the disk holds only encrypted");
+  command->add_option("--authentication-config", files.authentication,
+                      "AuthenticationConfiguration: OIDC issuers, anonymous requests");
+  command->add_option("--oidc-issuer-url", files.oidc_issuer, "One OIDC issuer");
+  command->add_option("--oidc-client-id", files.oidc_client, "Audience of its tokens");
+  command->add_option("--oidc-ca-file", files.oidc_ca, "Authority of its certificate");
+  command->add_option("--oidc-username-claim", files.oidc_username_claim)->capture_default_str();
+  command->add_option("--oidc-username-prefix", files.oidc_username_prefix,
+                      "\"-\": none; the issuer and # if not given, but for email");
+  command->add_option("--oidc-groups-claim", files.oidc_groups_claim);
+  command->add_option("--oidc-groups-prefix", files.oidc_groups_prefix);
+  command
+      ->add_option("--oidc-signing-algs", files.oidc_algorithms,
+                   "With commas: RS256, RS384, RS512, ES256, ES384, ES512, PS256, PS384, PS512")
+      ->capture_default_str();
+  command->add_option("--oidc-required-claim", files.oidc_required_claims,
+                      "NAME=VALUE that tokens must carry");
+  command->add_option("--requestheader-client-ca-file", files.proxy_ca,
+                      "Authority of front proxies, whose headers say who asks");
+  command->add_option("--requestheader-allowed-names", files.proxy_names,
+                      "Common names of front proxies; none: all of their authority");
+  command->add_option("--requestheader-username-headers", files.proxy_user_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-uid-headers", files.proxy_uid_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-group-headers", files.proxy_group_headers)
+      ->capture_default_str();
+  command->add_option("--requestheader-extra-headers-prefix", files.proxy_extra_prefixes)
+      ->capture_default_str();
+}
+
+// The options of a group as they were given, to be passed on.
+std::vector<std::string> given_options(const CLI::App* app, const std::string& group) {
+  std::vector<std::string> out;
+  for (const CLI::App* one : app->get_subcommands([&](const CLI::App* sub) {
+         return sub->get_group() == group || sub->get_description() == group;
+       }))
+    for (const CLI::Option* option : one->get_options())
+      for (const std::string& value : option->results())
+        out.push_back("--" + option->get_lnames().at(0) + "=" + value);
+  return out;
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -75,7 +142,12 @@ int run_command_line(int argc, char** argv) {
   add_duration(command, "--timeout", up.timeout, "How long to wait until all is ready");
   command->add_option("--listen", up.listen, "ADDR:PORT of the API when the engine is started");
   command->add_flag("!--no-wait", up.wait, "Return once everything is applied");
-  command->callback([&] { code = command_up(up); });
+  ApiFiles up_files;
+  add_api_options(command, up_files);
+  command->callback([&, command] {
+    up.api_options = given_options(command, "API server");
+    code = command_up(up);
+  });
 
   CommonOptions status;
   command = program.add_subcommand("status", "Show workloads, addresses, and what is not well");
@@ -161,53 +233,7 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--controllers", serve.controllers,
                    "all, none (a bare API server), or names with commas")
       ->capture_default_str();
-  command
-      ->add_option("--max-requests-inflight", serve.files.reads_max,
-                   "With its twin below, the seats that priority levels share")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--max-mutating-requests-inflight", serve.files.writes_max)
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--audit-policy-file", serve.files.audit_policy,
-                      "Policy of audit.k8s.io/v1: what is recorded");
-  command->add_option("--audit-log-path", serve.files.audit_log,
-                      "File of the audit records; \"-\" is the error output");
-  command
-      ->add_option("--audit-log-maxsize", serve.files.audit_log_megabytes_max,
-                   "MB after which the audit log is begun anew")
-      ->capture_default_str();
-  command
-      ->add_option("--audit-log-maxbackup", serve.files.audit_log_backups_max,
-                   "Old audit logs that are kept; 0: all")
-      ->capture_default_str();
-  command->add_option("--encryption-provider-config", serve.files.encryption,
-                      "EncryptionConfiguration: what the disk holds only encrypted");
-  command->add_option("--authentication-config", serve.files.authentication,
-                      "AuthenticationConfiguration: OIDC issuers, anonymous requests");
-  command->add_option("--oidc-issuer-url", serve.files.oidc_issuer, "One OIDC issuer");
-  command->add_option("--oidc-client-id", serve.files.oidc_client, "Audience of its tokens");
-  command->add_option("--oidc-ca-file", serve.files.oidc_ca, "Authority of its certificate");
-  command->add_option("--oidc-username-claim", serve.files.oidc_username_claim)
-      ->capture_default_str();
-  command->add_option("--oidc-username-prefix", serve.files.oidc_username_prefix,
-                      "\"-\": none; the issuer and # if not given, but for email");
-  command->add_option("--oidc-groups-claim", serve.files.oidc_groups_claim);
-  command->add_option("--oidc-groups-prefix", serve.files.oidc_groups_prefix);
-  command->add_option("--oidc-required-claim", serve.files.oidc_required_claims,
-                      "NAME=VALUE that tokens must carry");
-  command->add_option("--requestheader-client-ca-file", serve.files.proxy_ca,
-                      "Authority of front proxies, whose headers say who asks");
-  command->add_option("--requestheader-allowed-names", serve.files.proxy_names,
-                      "Common names of front proxies; none: all of their authority");
-  command->add_option("--requestheader-username-headers", serve.files.proxy_user_headers)
-      ->capture_default_str();
-  command->add_option("--requestheader-uid-headers", serve.files.proxy_uid_headers)
-      ->capture_default_str();
-  command->add_option("--requestheader-group-headers", serve.files.proxy_group_headers)
-      ->capture_default_str();
-  command->add_option("--requestheader-extra-headers-prefix", serve.files.proxy_extra_prefixes)
-      ->capture_default_str();
+  add_api_options(command, serve.files);
   command->callback([&] { code = command_serve(serve); });
 
   SimulateOptions simulate;

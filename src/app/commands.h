@@ -30,6 +30,7 @@ struct UpOptions {
   std::vector<std::string> paths;
   Duration timeout = Duration::minutes(5);
   std::string listen = {};
+  std::vector<std::string> api_options = {};  // for the engine's API server, as `serve` takes them
   bool wait = true;
 };
 

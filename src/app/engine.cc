@@ -38,8 +38,6 @@ namespace {
 
 using codec::Value;
 
-constexpr const char* kIssuer = "https://kubernetes.default.svc.cluster.local";
-
 int saved_port(const std::string& directory) {
   std::ifstream file(directory + "/port");
   std::string text;
@@ -126,7 +124,7 @@ Result<void> Engine::Parts::open() {
                  "%s ends in the middle of a write, as after a crash; that write is dropped. It "
                  "was not acknowledged, unless the disk lost it afterwards\n",
                  torn.c_str());
-  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kIssuer));
+  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kServiceAccountIssuer));
   access = std::make_unique<api::AccessControl>(
       std::move(signer), [this] { return loop.now(); }, rng, given.authentication);
   webhooks = std::make_unique<api::WebhookClient>(loop, *sockets);

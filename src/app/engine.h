@@ -31,9 +31,12 @@ struct ApiFiles {
   // One OIDC issuer without such a file.
   std::string oidc_issuer, oidc_client, oidc_ca;
   std::string oidc_username_claim = "sub", oidc_username_prefix;
-  std::string oidc_groups_claim, oidc_groups_prefix;
+  std::string oidc_groups_claim, oidc_groups_prefix, oidc_algorithms = "RS256";
   std::vector<std::string> oidc_required_claims;  // "name=value"
 };
+
+// "iss" of the tokens of service accounts.
+constexpr const char* kServiceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
 
 struct EngineOptions {
   std::string name, directory;

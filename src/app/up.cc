@@ -115,8 +115,8 @@ Result<Endpoint> ensure_running(const Instance& instance, const UpOptions& optio
   constexpr double kLimit = 30;
   while (true) {
     if (!running_pid(instance)) {
-      std::vector<std::string> arguments;
-      if (!options.listen.empty()) arguments = {"--listen", options.listen};
+      std::vector<std::string> arguments = options.api_options;
+      if (!options.listen.empty()) arguments.insert(arguments.end(), {"--listen", options.listen});
       const auto pid = start_engine(instance, arguments, Duration::seconds(30));
       // Another up was quicker: its engine is as good.
       if (!pid.ok() && running_pid(instance) && seconds_since(start) < kLimit) continue;
@@ -131,6 +131,10 @@ Result<Endpoint> ensure_running(const Instance& instance, const UpOptions& optio
         std::fprintf(stderr,
                      "keelson: the engine already runs at %s; --listen needs a keelson down\n",
                      endpoint->server.c_str());
+      if (!options.api_options.empty())
+        std::fprintf(stderr,
+                     "keelson: the engine already runs; options of its API server need a keelson "
+                     "down\n");
       return endpoint;
     }
     if (seconds_since(start) > kLimit)
