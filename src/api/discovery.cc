@@ -14,10 +14,10 @@
 namespace keelson::api {
 namespace {
 
-// As the original computes it: eight bytes of the SHA-256 of "GROUP/VERSION, Kind=KIND".
+// As the original computes it: eight bytes of the SHA-256 of "GROUP/VERSION/KIND".
 std::string storage_version_hash(const std::string& group, const std::string& version,
                                  const std::string& kind) {
-  const std::string text = group + "/" + version + ", Kind=" + kind;
+  const std::string text = group + "/" + version + "/" + kind;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);

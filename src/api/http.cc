@@ -172,4 +172,24 @@ std::string gzip(std::string_view text, int level) {
   return out;
 }
 
+std::string gunzip(std::string_view packed) {
+  constexpr int gzip_window = 15 + 16;
+  z_stream stream = {};
+  KEELSON_CHECK(inflateInit2(&stream, gzip_window) == Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  std::string out;
+  std::array<char, 32 * 1024> buffer;  // NOLINT: written before read
+  int code = Z_OK;
+  while (code == Z_OK) {
+    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    stream.avail_out = static_cast<uInt>(buffer.size());
+    code = inflate(&stream, Z_NO_FLUSH);
+    out.append(buffer.data(), buffer.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  KEELSON_CHECK(code == Z_STREAM_END);
+  return out;
+}
+
 }  // namespace keelson::api

@@ -119,5 +119,6 @@ std::unique_ptr<Body> make_piece_body(std::function<bool(std::string&)> next);
 // waits reaches the client at once.
 std::unique_ptr<Body> make_gzip_body(std::unique_ptr<Body> body, int level);
 std::string gzip(std::string_view text, int level);
+std::string gunzip(std::string_view packed);  // of what gzip() made
 
 }  // namespace keelson::api

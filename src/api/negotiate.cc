@@ -146,18 +146,28 @@ Wire negotiate_error(std::string_view accept) {
   return agreed.ok() ? agreed->wire : Wire::json;
 }
 
-Result<bool> negotiate_aggregated(std::string_view accept) {
-  if (accept.empty()) return false;
+std::optional<Wire> negotiate_aggregated(std::string_view accept) {
   for (const Clause& clause : parse_accept(accept)) {
-    const std::string_view as = clause.parameter("as");
-    const bool json = names(clause, Wire::json);
-    if (as == "APIGroupDiscoveryList" && json && clause.parameter("g") == "apidiscovery.k8s.io" &&
-        clause.parameter("v") == "v2")
-      return true;
-    if (as.empty() && (json || names(clause, Wire::yaml) || names(clause, Wire::protobuf)))
-      return false;
+    if (clause.parameter("as") != "APIGroupDiscoveryList" ||
+        clause.parameter("g") != "apidiscovery.k8s.io" || clause.parameter("v") != "v2")
+      continue;
+    for (const Wire wire : kWires)
+      if (names(clause, wire)) return wire;
   }
-  return refused_by_encoder(Target::document);
+  return std::nullopt;
+}
+
+std::optional<std::size_t> negotiate_offers(std::string_view accept,
+                                            std::span<const std::string_view> offers) {
+  for (const Clause& clause : parse_accept(accept.empty() ? "*/*" : accept)) {
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+      const std::size_t slash = offers[i].find('/');
+      if ((clause.type == "*" || clause.type == offers[i].substr(0, slash)) &&
+          (clause.subtype == "*" || clause.subtype == offers[i].substr(slash + 1)))
+        return i;
+    }
+  }
+  return std::nullopt;
 }
 
 Result<Wire> body_wire(std::string_view content_type) {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,9 +35,13 @@ enum class Target : std::uint8_t {
 Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf = true);
 // For an error answer: what could be agreed on, else JSON.
 Wire negotiate_error(std::string_view accept);
-// Whether the client takes aggregated discovery (APIGroupDiscoveryList, v2) first; not_acceptable
-// if it takes nothing that is served.
-Result<bool> negotiate_aggregated(std::string_view accept);
+// In which form the client takes aggregated discovery (APIGroupDiscoveryList, v2), wherever in the
+// header it says so; nullopt if it does not.
+std::optional<Wire> negotiate_aggregated(std::string_view accept);
+// The first of these media types that the client likes best, as kube-openapi reads the header:
+// "application/*" matches. nullopt: it takes none of them.
+std::optional<std::size_t> negotiate_offers(std::string_view accept,
+                                            std::span<const std::string_view> offers);
 
 // The media type of a request's body; an empty one is JSON. Error: unsupported_media_type.
 Result<Wire> body_wire(std::string_view content_type);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/discovery.h"
+#include "api/document_cache.h"
 #include "api/encode.h"
 #include "api/flow_control.h"
 #include "api/remote_session.h"
@@ -45,11 +46,11 @@ struct Exchange {
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
 
-// The documents of discovery and OpenAPI, as text, for what is served at one moment.
+// What is served at one moment, and the documents about it.
 struct Documents {
   std::int64_t generation = -1;
   std::vector<DiscoveredGroup> groups;
-  std::map<std::string, std::string> texts;  // by path, made on first use
+  DocumentCache cache;
 };
 
 struct Server::State : std::enable_shared_from_this<State> {
@@ -86,8 +87,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   // The pod's log, exec, attach, port-forward and proxies.
   void serve_connection(const ExchangePtr& exchange, const model::Resource& resource);
 
-  const Documents& current_documents();
-  const std::string& document(const std::string& key, const std::function<Value()>& make);
+  Documents& current_documents();
   // Runs the call once this revision is durable, or with the reason why it is not.
   void settle(std::int64_t revision, std::function<void(Result<void>)> call);
 };

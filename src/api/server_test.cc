@@ -294,6 +294,103 @@ TEST_F(ServerTest, ServesDiscoveryWithTags) {
       "/openapi/v3/apis/apps/v1?hash="));
 }
 
+// Without its quotes.
+std::string tag_of(const Answer& answer) {
+  const std::string_view tag = answer.headers.get("etag");
+  return std::string(tag.substr(1, tag.size() - 2));
+}
+
+TEST_F(ServerTest, ServesOpenapiToBeKept) {
+  const Value index = ask("GET", "/openapi/v3").json();
+  const std::string address = index["paths"]["apis/apps/v1"]["serverRelativeURL"].str();
+  const Answer kept = ask("GET", address);
+  EXPECT_EQ(kept.headers.get("cache-control"), "public, immutable");
+  EXPECT_TRUE(kept.headers.get("expires").ends_with(" GMT"));
+  EXPECT_EQ(address, "/openapi/v3/apis/apps/v1?hash=" + tag_of(kept));
+  const Answer moved = ask("GET", "/openapi/v3/apis/apps/v1?hash=old");
+  EXPECT_EQ(moved.code, 301);
+  EXPECT_EQ(moved.headers.get("location"), address);
+  const Answer plain = ask("GET", "/openapi/v3/apis/apps/v1");
+  EXPECT_EQ(plain.headers.get("cache-control"), "no-cache, private");
+  const std::string tag(plain.headers.get("etag"));
+  EXPECT_EQ(ask("GET", "/openapi/v3/apis/apps/v1", "", "admin-token",
+                {{"if-none-match", "\"other\", W/" + tag}})
+                .code,
+            304);
+  const Answer packed =
+      ask("GET", "/openapi/v3/apis/apps/v1", "", "admin-token", {{"accept-encoding", "gzip"}});
+  EXPECT_EQ(gunzip(packed.text), plain.text);
+  EXPECT_EQ(ask("GET", "/openapi/v3/nosuch").code, 404);
+  EXPECT_EQ(ask("GET", "/openapi/v3/").text, "");
+}
+
+TEST_F(ServerTest, ServesOpenapiInProtobuf) {
+  const auto accept = [](std::string type) {
+    return std::vector<std::pair<std::string, std::string>>{{"accept", std::move(type)}};
+  };
+  const auto get = [&](const char* path, std::string type) {
+    return ask("GET", path, "", "admin-token", accept(std::move(type)));
+  };
+  const Answer json = get("/openapi/v2", "application/*");
+  EXPECT_EQ(json.headers.get("content-type"), "application/json");
+  const Answer wire = get("/openapi/v2", "application/json;q=0.1, " + std::string("application/") +
+                                             "com.github.proto-openapi.spec.v2@v1.0+protobuf");
+  EXPECT_EQ(wire.headers.get("content-type"),
+            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+  EXPECT_EQ(wire.headers.get("etag"), json.headers.get("etag"));
+  EXPECT_TRUE(
+      wire.text.starts_with("\n\x03"
+                            "2.0"));  // field 1: the version of the format
+  EXPECT_EQ(get("/openapi/v2", "application/yaml").code, 406);
+  const Answer three =
+      get("/openapi/v3/version", "application/com.github.proto-openapi.spec.v3.v1.0+protobuf");
+  EXPECT_TRUE(
+      three.text.starts_with("\n\x05"
+                             "3.0.0"));
+}
+
+TEST_F(ServerTest, OpenapiFollowsDefinitions) {
+  const auto hash_of = [this](const char* name) {
+    return ask("GET", "/openapi/v3").json()["paths"][name]["serverRelativeURL"].str();
+  };
+  const std::string apps = hash_of("apis/apps/v1");
+  const std::string before(ask("GET", "/openapi/v2").headers.get("etag"));
+  EXPECT_EQ(hash_of("apis/x.io/v1"), "");
+  const Answer made = ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", R"({
+      "metadata": {"name": "as.x.io"},
+      "spec": {"group": "x.io", "scope": "Cluster", "names": {"plural": "as", "kind": "A"},
+               "versions": [{"name": "v1", "served": true, "storage": true,
+                             "schema": {"openAPIV3Schema": {"type": "object"}}}]}})");
+  ASSERT_EQ(made.code, 201) << made.text;
+  turn();
+  EXPECT_NE(hash_of("apis/x.io/v1"), "");
+  EXPECT_EQ(hash_of("apis/apps/v1"), apps);
+  EXPECT_NE(ask("GET", "/openapi/v2").headers.get("etag"), before);
+  ask("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/as.x.io");
+  turn();
+  EXPECT_EQ(hash_of("apis/x.io/v1"), "");
+  EXPECT_EQ(ask("GET", "/openapi/v2").headers.get("etag"), before);
+}
+
+TEST_F(ServerTest, AggregatedDiscoveryHasEveryForm) {
+  const std::string as = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  const auto get = [&](const std::string& type) {
+    return ask("GET", "/apis", "", "admin-token", {{"accept", type}});
+  };
+  // Wherever the header says so.
+  const Answer json = get("application/json,application/json" + as);
+  EXPECT_EQ(json.headers.get("content-type"), "application/json" + as);
+  EXPECT_TRUE(
+      get("application/yaml" + as).text.starts_with("apiVersion: apidiscovery.k8s.io/v2\n"));
+  const Answer wire = get("application/vnd.kubernetes.protobuf" + as);
+  EXPECT_EQ(codec::open_protobuf(wire.text)->kind, "APIGroupDiscoveryList");
+  EXPECT_EQ(wire.headers.get("etag"), json.headers.get("etag"));
+  EXPECT_EQ(get("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList").code,
+            406);
+  EXPECT_EQ(codec::open_protobuf(get("application/vnd.kubernetes.protobuf").text)->kind,
+            "APIGroupList");
+}
+
 TEST_F(ServerTest, ServesComputedGroups) {
   server_->add_group({"metrics.k8s.io",
                       "v1beta1",

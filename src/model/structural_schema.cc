@@ -121,6 +121,9 @@ std::vector<std::string> texts_of(const Value& list) {
 }
 
 void add_subresources(Resource& r, const Value& subresources) {
+  if (!subresources["status"].is_null())
+    r.subresources.push_back(
+        {"status", r.group, r.version, r.kind, {"get", "patch", "update"}, r.type});
   if (!subresources["scale"].is_null()) {
     const auto& types = builtin_types().types;
     r.subresources.push_back({"scale",
@@ -130,9 +133,6 @@ void add_subresources(Resource& r, const Value& subresources) {
                               {"get", "patch", "update"},
                               types.find("io.k8s.api.autoscaling.v1.Scale")->second});
   }
-  if (!subresources["status"].is_null())
-    r.subresources.push_back(
-        {"status", r.group, r.version, r.kind, {"get", "patch", "update"}, r.type});
 }
 
 bool contains(const Value& list, const Value& one) {
