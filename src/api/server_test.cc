@@ -333,20 +333,18 @@ TEST_F(ServerTest, ServesOpenapiInProtobuf) {
   };
   const Answer json = get("/openapi/v2", "application/*");
   EXPECT_EQ(json.headers.get("content-type"), "application/json");
-  const Answer wire = get("/openapi/v2", "application/json;q=0.1, " + std::string("application/") +
-                                             "com.github.proto-openapi.spec.v2@v1.0+protobuf");
+  Answer wire = get("/openapi/v2", "application/json;q=0.1, " + std::string("application/") +
+                                       "com.github.proto-openapi.spec.v2@v1.0+protobuf");
   EXPECT_EQ(wire.headers.get("content-type"),
             "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
   EXPECT_EQ(wire.headers.get("etag"), json.headers.get("etag"));
-  EXPECT_TRUE(
-      wire.text.starts_with("\n\x03"
-                            "2.0"));  // field 1: the version of the format
+  if (wire.body) wire.body->read(wire.text, 1);      // long answers are pulled
+  const std::string_view version2 = "\n\x03\x32.0";  // field 1: the version of the format
+  EXPECT_TRUE(wire.text.starts_with(version2));
   EXPECT_EQ(get("/openapi/v2", "application/yaml").code, 406);
   const Answer three =
       get("/openapi/v3/version", "application/com.github.proto-openapi.spec.v3.v1.0+protobuf");
-  EXPECT_TRUE(
-      three.text.starts_with("\n\x05"
-                             "3.0.0"));
+  EXPECT_TRUE(three.text.starts_with("\n\x05\x33.0.0"));
 }
 
 TEST_F(ServerTest, OpenapiFollowsDefinitions) {
