@@ -17,6 +17,7 @@
 #include "app/kubeconfig.h"
 #include "base/text.h"
 #include "bench/http2_client.h"
+#include "bench/pod.h"
 
 namespace keelson::bench {
 namespace {
@@ -42,22 +43,6 @@ Duration elapsed(Clock::time_point start) {
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "bench_api: %s\n", why.c_str());
   std::exit(1);
-}
-
-// About 3 KB, as pods of a real platform are.
-std::string pod_text(const std::string& name, const std::string& mark) {
-  std::string variables;
-  for (int i = 0; i < 40; ++i)
-    variables += std::string(i == 0 ? "" : ",") + R"({"name":"VARIABLE_)" + std::to_string(i) +
-                 R"(","value":"the value of a variable ")"
-                 "}";
-  return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" + name +
-         R"(","labels":{"app":"bench","mark":")" + mark +
-         R"("}},"spec":{"serviceAccountName":"default","serviceAccount":"default","automountServiceAccountToken":false,)"
-         R"("containers":[{"name":"app","image":"registry.example/shop/web:1.4.2","env":[)" +
-         variables +
-         R"(],"ports":[{"containerPort":8080,"name":"http"}],"resources":{"requests":{"cpu":"100m",)"
-         R"("memory":"128Mi"}},"readinessProbe":{"httpGet":{"path":"/ready","port":"http"}}}]}})";
 }
 
 // As a machine of a cloud registers itself: labels, sizes, conditions, a page of images.
