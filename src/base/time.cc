@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "base/wide.h"
 
@@ -74,12 +75,28 @@ bool take_char(std::string_view& text, char c) {
   return true;
 }
 
+// At least so many digits.
+void append_padded(std::string& out, std::int64_t number, std::size_t digits) {
+  if (number < 0) out += '-';
+  const std::string text = std::to_string(number < 0 ? -number : number);
+  const std::size_t width = number < 0 ? digits - 1 : digits;
+  if (text.size() < width) out.append(width - text.size(), '0');
+  out += text;
+}
+
 std::string date_time(Instant t) {
   const Civil c = civil_from_seconds(t.unix_seconds());
-  std::array<char, 64> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%04lld-%02d-%02dT%02d:%02d:%02d",
-                static_cast<long long>(c.year), c.month, c.day, c.hour, c.minute, c.second);
-  return buffer.data();
+  std::string out;
+  out.reserve(24);
+  append_padded(out, c.year, 4);
+  const std::pair<char, int> parts[] = {
+      {'-', c.month}, {'-', c.day}, {'T', c.hour}, {':', c.minute}, {':', c.second}};
+  for (const auto& [before, number] : parts) {
+    out += before;
+    out += static_cast<char>('0' + number / 10);
+    out += static_cast<char>('0' + number % 10);
+  }
+  return out;
 }
 
 }  // namespace

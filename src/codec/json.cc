@@ -11,6 +11,8 @@
 #include <iterator>
 #include <set>
 
+#include "codec/plain_text.h"
+
 namespace keelson::codec {
 namespace {
 
@@ -220,17 +222,13 @@ class Reader {
     return true;
   }
 
-  // Bytes that stand for themselves in a string.
-  static bool is_plain(char c) {
-    return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20 &&
-           static_cast<unsigned char>(c) < 0x80;
-  }
+  void skip_plain() { at_ += plain_length<Plain::ascii>(text_.substr(at_)); }
 
   // `out` lives until the next string is read.
   bool string(std::string_view& out) {
     ++at_;
     std::size_t start = at_;
-    while (at_ < text_.size() && is_plain(text_[at_])) ++at_;
+    skip_plain();
     if (peek() == '"') {
       out = text_.substr(start, at_ - start);
       ++at_;
@@ -253,7 +251,7 @@ class Reader {
         return fail("in string literal");
       }
       start = at_;
-      while (at_ < text_.size() && is_plain(text_[at_])) ++at_;
+      skip_plain();
     }
   }
 
@@ -461,12 +459,12 @@ Result<Value> parse_json(std::string_view text) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text.substr(start, i - start));
-    start = i + 1;
+  while (true) {
+    const std::size_t plain = plain_length<Plain::escaped_out>(text);
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    const auto c = static_cast<unsigned char>(text[plain]);
+    text.remove_prefix(plain + 1);
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -480,7 +478,6 @@ void append_json_string(std::string& out, std::string_view text) {
       }
     }
   }
-  out.append(text.substr(start));
   out += '"';
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <new>
 
@@ -14,7 +15,36 @@ namespace keelson::codec {
 struct Value::Node {
   std::atomic<std::uint32_t> references{1};
 };
+
+namespace {
+const Value kNull;
+constexpr std::size_t kShortMax = 14;
+// Up to so many members are looked through from the first on.
+constexpr std::size_t kScanMax = 20;
+
+// memcpy of up to 14 bytes into a place of 16, without a loop.
+void copy_short(char* out, std::string_view text) {
+  const char* from = text.data();
+  const std::size_t size = text.size();
+  if (size >= 8) {
+    std::memcpy(out, from, 8);
+    std::memcpy(out + size - 8, from + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(out, from, 4);
+    std::memcpy(out + size - 4, from + size - 4, 4);
+  } else if (size > 0) {
+    out[0] = from[0];
+    out[size / 2] = from[size / 2];
+    out[size - 1] = from[size - 1];
+  }
+}
+}  // namespace
+
 // The text stands right behind the node, in the same allocation.
+//
+// Texts are compared by words: a short one stands in its value with zeros behind it, so that its
+// first eight bytes, read as a big-endian number, order as the text does, and two short texts are
+// equal if all bytes of their values are.
 struct Value::StringNode : Node {
   std::uint32_t size = 0;
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
@@ -29,7 +59,42 @@ struct Value::StringNode : Node {
     node->~StringNode();
     ::operator delete(node);
   }
+
+  static bool is_short(const Value& text) { return text.tag_ >> 4 != kHeap; }
+  static Value short_text(std::string_view text) {
+    Value value;
+    copy_short(value.bytes_, text);
+    value.tag_ = tag(Kind::string, static_cast<std::uint8_t>(text.size()));
+    return value;
+  }
+  static bool same(const Value& a, const Value& b) {
+    return a.same_node(b) || (!is_short(a) && !is_short(b) && a.as_string() == b.as_string());
+  }
+  static bool less(const Value& a, const Value& b) {
+    const std::uint64_t left = first_bytes(a), right = first_bytes(b);
+    return left != right ? left < right : a.as_string() < b.as_string();
+  }
+  // Null if no member has the key.
+  static const Value* scan(const std::vector<Member>& members, std::string_view key) {
+    if (key.size() <= kShortMax) {
+      const Value wanted = short_text(key);
+      for (const Member& m : members)
+        if (m.key_value.same_node(wanted)) return &m.value;
+      return nullptr;
+    }
+    for (const Member& m : members)
+      if (!is_short(m.key_value) && m.key() == key) return &m.value;
+    return nullptr;
+  }
+
+ private:
+  static std::uint64_t first_bytes(const Value& text) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, is_short(text) ? text.bytes_ : text.as_string().data(), sizeof word);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+  }
 };
+
 struct Value::ArrayNode : Node {
   Array elements;
 };
@@ -38,9 +103,6 @@ struct Value::ObjectNode : Node {
 };
 
 namespace {
-const Value kNull;
-constexpr std::size_t kShortMax = 14;
-
 struct KeyLess {
   bool operator()(const Member& m, std::string_view key) const { return m.key() < key; }
 };
@@ -51,8 +113,8 @@ auto lower_bound(Members& members, std::string_view key) {
 
 // Stable. Most objects are small, where moving each member to its place beats a sort that
 // allocates.
-void sort_by_key(std::vector<Member>& members) {
-  const auto less = [](const Member& a, const Member& b) { return a.key() < b.key(); };
+template <typename Less>
+void sort_by_key(std::vector<Member>& members, Less less) {
   const auto first = std::is_sorted_until(members.begin(), members.end(), less);
   if (first == members.end()) return;
   if (members.size() > 40) return std::stable_sort(members.begin(), members.end(), less);
@@ -64,12 +126,10 @@ void sort_by_key(std::vector<Member>& members) {
 }  // namespace
 
 Value::Value(std::string_view text) : Value() {
-  if (text.size() <= kShortMax) {
-    if (!text.empty()) std::memcpy(bytes_, text.data(), text.size());
-    tag_ = tag(Kind::string, static_cast<std::uint8_t>(text.size()));
-    return;
-  }
-  adopt(Kind::string, StringNode::make(text));
+  if (text.size() <= kShortMax)
+    *this = StringNode::short_text(text);
+  else
+    adopt(Kind::string, StringNode::make(text));
 }
 
 Value::Value(Array elements) : Value() {
@@ -91,10 +151,12 @@ Value Value::object(std::initializer_list<std::pair<std::string_view, Value>> me
 }
 
 Value Value::object_of(std::vector<Member> members) {
-  sort_by_key(members);
+  sort_by_key(members, [](const Member& a, const Member& b) {
+    return StringNode::less(a.key_value, b.key_value);
+  });
   std::size_t kept = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (kept > 0 && members[kept - 1].key() == members[i].key()) {
+    if (kept > 0 && StringNode::same(members[kept - 1].key_value, members[i].key_value)) {
       members[kept - 1] = std::move(members[i]);
     } else {
       if (kept != i) members[kept] = std::move(members[i]);
@@ -120,7 +182,10 @@ void Value::copy_from(const Value& other) noexcept {
 }
 
 void Value::unref(Node* node) const noexcept {
-  if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // Whoever holds the only reference need not tell others that it goes.
+  if (node->references.load(std::memory_order_acquire) != 1 &&
+      node->references.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return;
   switch (kind()) {
     case Kind::string: StringNode::free(static_cast<StringNode*>(node)); return;
     case Kind::array: delete static_cast<ArrayNode*>(node); return;
@@ -167,6 +232,7 @@ std::size_t Value::size() const {
 const Value* Value::find(std::string_view key) const {
   if (!is_object()) return nullptr;
   const auto& members = static_cast<ObjectNode*>(node())->members;
+  if (members.size() <= kScanMax) return StringNode::scan(members, key);
   const auto at = lower_bound(members, key);
   return at != members.end() && at->key() == key ? &at->value : nullptr;
 }
@@ -217,14 +283,20 @@ Value::ObjectNode& Value::own_object() {
   KEELSON_CHECK(is_object());
   auto* node_here = static_cast<ObjectNode*>(node());
   if (node_here->references.load(std::memory_order_acquire) != 1) {
-    *this = object_of(node_here->members);
-    node_here = static_cast<ObjectNode*>(node());
+    auto* copy = new ObjectNode;
+    copy->members = node_here->members;
+    Value fresh;
+    fresh.adopt(Kind::object, copy);
+    *this = std::move(fresh);
+    return *copy;
   }
   return *node_here;
 }
 
 Value& Value::edit(std::string_view key) {
   auto& members = own_object().members;
+  if (members.size() <= kScanMax)
+    if (const Value* found = StringNode::scan(members, key)) return const_cast<Value&>(*found);
   auto at = lower_bound(members, key);
   if (at == members.end() || at->key() != key) at = members.insert(at, Member{Value(key), Value()});
   return at->value;
@@ -282,13 +354,13 @@ bool Value::operator==(const Value& other) const {
   switch (kind()) {
     case Kind::null: return true;
     case Kind::boolean: return as_bool() == other.as_bool();
-    case Kind::string: return as_string() == other.as_string();
+    case Kind::string: return StringNode::same(*this, other);
     case Kind::array: return same_node(other) || elements() == other.elements();
     default:
       return same_node(other) ||
              std::equal(members().begin(), members().end(), other.members().begin(),
                         other.members().end(), [](const Member& a, const Member& b) {
-                          return a.key() == b.key() && a.value == b.value;
+                          return StringNode::same(a.key_value, b.key_value) && a.value == b.value;
                         });
   }
 }

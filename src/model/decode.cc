@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "model/custom/metadata.h"
+#include "model/fields_present.h"
 #include "model/go_time.h"
 #include "model/json_places.h"
 #include "model/meta.h"
@@ -114,40 +115,57 @@ bool is_empty(const Value& value) {
   return false;
 }
 
+// The normal form of a value; nothing if the value has it already, as most parts of most objects
+// do: those are shared, not built anew.
+using Changed = std::optional<Value>;
+
 class Decoder {
  public:
   explicit Decoder(bool note_unknown, std::string_view source)
       : note_unknown_(note_unknown), source_(source) {}
 
-  Value structure(const Type& type, const Value& value) {
-    std::vector<Member> members;
-    members.reserve(value.size() + 2);
-    std::size_t known = 0;
-    for (const Field& f : type.fields) {
-      const Value* present = value.find(f.name);
-      if (present != nullptr) ++known;
-      if (failed_) break;
-      if (present == nullptr || present->is_null()) {
-        if (f.keep_empty) members.push_back({Value(f.name), empty_value(f)});
+  Changed structure(const Type& type, const Value& value) {
+    const FieldsPresent present(type, value);
+    std::vector<const Member*> gone;
+    std::vector<Member> come;
+    for (std::size_t i = 0; i < type.fields.size() && !failed_; ++i) {
+      const Field& f = type.fields[i];
+      const Member* member = present[i];
+      if (member == nullptr && !f.keep_empty) continue;
+      if (member == nullptr || member->value.is_null()) {
+        if (member != nullptr) gone.push_back(member);
+        if (f.keep_empty) come.push_back({Value(f.name), empty_value(f)});
         continue;
       }
       const Scope scope(*this, type, f);
-      Value decoded = decode(*f.type, *present);
-      if (!f.pointer && f.type->shape != Shape::any && is_empty(decoded)) {
+      Changed decoded = decode(*f.type, member->value);
+      const bool may_be_empty = f.pointer || f.type->shape == Shape::any;
+      if (!may_be_empty && is_empty(decoded ? *decoded : member->value)) {
         // A struct by value is never empty for Go; most lists and maps lose an empty presence.
-        if (!f.keep_empty) continue;
         const bool is_bytes = f.type->shape == Shape::scalar && f.type->scalar == Scalar::bytes;
+        if (!f.keep_empty) {
+          gone.push_back(member);
+          continue;
+        }
         if (f.type->shape != Shape::list && !is_bytes) decoded = empty_value(f);
       }
-      members.push_back({Value(f.name), std::move(decoded)});
+      if (!decoded) continue;
+      gone.push_back(member);
+      come.push_back({member->key_value, std::move(*decoded)});
     }
-    if (known < value.size() && !failed_) unknown(type, value, members);
+    if (present.known() < value.size() && !failed_) unknown(type, value, gone);
+    if (gone.empty() && come.empty()) return std::nullopt;
+    std::vector<Member> members;
+    members.reserve(value.size() - gone.size() + come.size());
+    for (const Member& member : value.members())
+      if (std::find(gone.begin(), gone.end(), &member) == gone.end()) members.push_back(member);
+    std::move(come.begin(), come.end(), std::back_inserter(members));
     return Value::object_of(std::move(members));
   }
 
-  Value decode(const Type& type, const Value& value) {
+  Changed decode(const Type& type, const Value& value) {
     switch (type.shape) {
-      case Shape::any: return value;
+      case Shape::any: return std::nullopt;
       case Shape::structure:
         if (!value.is_object()) return mismatch(type, value, empty_structure(type));
         return structure(type, value);
@@ -155,7 +173,7 @@ class Decoder {
       case Shape::map: return map(type, value);
       case Shape::scalar: return scalar(type, value);
     }
-    return {};
+    return std::nullopt;
   }
 
   bool failed() const { return failed_.has_value() || mismatch_.has_value(); }
@@ -164,20 +182,24 @@ class Decoder {
   std::vector<std::string>& unknown_paths() { return unknown_; }
 
  private:
+  // A step on the way from the body to a value: a field, the key of a map, or an element's index.
+  struct Step {
+    const Field* field = nullptr;
+    std::string_view key = {};
+    std::size_t index = 0;
+  };
+
   // Where errors are: Go names the innermost struct and the fields that lead there.
   class Scope {
    public:
     Scope(Decoder& decoder, const Type& type, const Field& field)
-        : decoder_(decoder), structure_(decoder.structure_), length_(decoder.path_.size()) {
+        : decoder_(decoder), structure_(decoder.structure_) {
       decoder.structure_ = &type;
-      decoder.fields_.push_back(&field);
-      if (!decoder.path_.empty()) decoder.path_ += '.';
-      decoder.path_ += field.name;
+      decoder.steps_.push_back({.field = &field});
     }
     ~Scope() {
       decoder_.structure_ = structure_;
-      decoder_.fields_.pop_back();
-      decoder_.path_.resize(length_);
+      decoder_.steps_.pop_back();
     }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -185,17 +207,32 @@ class Decoder {
    private:
     Decoder& decoder_;
     const Type* structure_;
-    std::size_t length_;
   };
 
-  void unknown(const Type& type, const Value& value, std::vector<Member>& members) {
+  std::string path() const {
+    std::string out;
+    for (const Step& step : steps_) {
+      if (step.field != nullptr) {
+        if (!out.empty()) out += '.';
+        out += step.field->name;
+      } else if (step.key.data() != nullptr) {
+        out += '.' + std::string(step.key);
+      } else {
+        out += '[' + std::to_string(step.index) + ']';
+      }
+    }
+    return out;
+  }
+
+  void unknown(const Type& type, const Value& value, std::vector<const Member*>& gone) {
+    if (type.preserve_unknown) return;
     for (const Member& member : value.members()) {
       if (type.field(member.key()) != nullptr) continue;
-      if (type.preserve_unknown)
-        members.push_back(member);
-      else if (note_unknown_)
-        unknown_.push_back(path_.empty() ? std::string(member.key())
-                                         : path_ + '.' + std::string(member.key()));
+      gone.push_back(&member);
+      if (!note_unknown_) continue;
+      const std::string here = path();
+      unknown_.push_back(here.empty() ? std::string(member.key())
+                                      : here + '.' + std::string(member.key()));
     }
   }
 
@@ -205,66 +242,70 @@ class Decoder {
       text += "value";
     } else {
       const std::string name = go_name(*structure_);
-      text += "struct field " + name.substr(name.find('.') + 1) + '.';
-      for (std::size_t i = 0; i < fields_.size(); ++i) {
-        if (i > 0) text += '.';
-        if (!fields_[i]->embedded.empty()) text += fields_[i]->embedded + '.';
-        text += fields_[i]->name;
+      text += "struct field " + name.substr(name.find('.') + 1);
+      for (const Step& step : steps_) {
+        if (step.field == nullptr) continue;
+        text += '.';
+        if (!step.field->embedded.empty()) text += step.field->embedded + '.';
+        text += step.field->name;
       }
     }
     return text + " of type " + std::string(wanted);
   }
 
-  Value mismatch(const Type& type, const Value& value, Value fallback) {
+  Changed mismatch(const Type& type, const Value& value, Value fallback) {
     if (!mismatch_) mismatch_ = type_error(json_name(value), go_name(type));
     return fallback;
   }
-  Value mismatch_number(const Type& type, const Value& value) {
-    std::string text = number_text_at(source_, path_);
+  Changed mismatch_number(const Type& type, const Value& value) {
+    std::string text = number_text_at(source_, path());
     if (text.empty()) text = codec::to_json(value);
     if (!mismatch_) mismatch_ = type_error("number " + text, go_name(type));
-    return 0;
+    return Value(0);
   }
-  Value fail(std::string message) {
+  Changed fail(std::string message) {
     if (!failed_) failed_ = std::move(message);
-    return {};
+    return Value();
   }
-  Value take(Result<std::string> served, bool empty_is_null = false) {
+  Changed take(const Value& value, const Result<std::string>& served, bool empty_is_null = false) {
     if (!served) return fail(served.error().message);
-    if (empty_is_null && served->empty()) return {};
+    if (empty_is_null && served->empty()) return Value();
+    if (value.is_string() && value.as_string() == *served) return std::nullopt;
     return Value(*served);
   }
 
-  Value list(const Type& type, const Value& value) {
+  Changed list(const Type& type, const Value& value) {
     if (!value.is_array()) return mismatch(type, value, {});
     const Type& element = *type.element.type;
-    codec::Array out;
-    out.reserve(value.size());
-    const std::size_t length = path_.size();
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      path_ += '[' + std::to_string(i) + ']';
-      out.push_back(value[i].is_null() ? empty_of(element) : decode(element, value[i]));
-      path_.resize(length);
-      if (failed_) return {};
+    Changed out;
+    steps_.push_back({});
+    for (std::size_t i = 0; i < value.size() && !failed_; ++i) {
+      steps_.back().index = i;
+      Changed decoded = value[i].is_null() ? empty_of(element) : decode(element, value[i]);
+      if (!decoded) continue;
+      if (!out) out = value;
+      out->edit(i) = std::move(*decoded);
     }
-    return Value(std::move(out));
+    steps_.pop_back();
+    return out;
   }
 
-  Value map(const Type& type, const Value& value) {
+  Changed map(const Type& type, const Value& value) {
     if (!value.is_object()) return mismatch(type, value, {});
     const Type& element = *type.element.type;
-    if (unchanged_strings(element, value)) return value;
-    std::vector<Member> out;
-    out.reserve(value.size());
-    const std::size_t length = path_.size();
+    if (unchanged_strings(element, value)) return std::nullopt;
+    Changed out;
+    steps_.push_back({});
     for (const Member& member : value.members()) {
-      path_ += '.' + std::string(member.key());
-      out.push_back({member.key_value,
-                     member.value.is_null() ? empty_of(element) : decode(element, member.value)});
-      path_.resize(length);
-      if (failed_) return {};
+      if (failed_) break;
+      steps_.back().key = member.key();
+      Changed decoded = member.value.is_null() ? empty_of(element) : decode(element, member.value);
+      if (!decoded) continue;
+      if (!out) out = value;
+      out->set(member.key(), std::move(*decoded));
     }
-    return Value::object_of(std::move(out));
+    steps_.pop_back();
+    return out;
   }
 
   static bool unchanged_strings(const Type& element, const Value& value) {
@@ -274,52 +315,52 @@ class Decoder {
                        [](const Member& m) { return m.value.is_string(); });
   }
 
-  Value scalar(const Type& type, const Value& value) {
+  Changed scalar(const Type& type, const Value& value) {
     switch (type.scalar) {
-      case Scalar::string: return value.is_string() ? value : mismatch(type, value, "");
-      case Scalar::boolean: return value.is_bool() ? value : mismatch(type, value, false);
+      case Scalar::string: return value.is_string() ? Changed() : mismatch(type, value, "");
+      case Scalar::boolean: return value.is_bool() ? Changed() : mismatch(type, value, false);
       case Scalar::int32:
       case Scalar::int64: return integer(type, value);
-      case Scalar::float64: return value.is_number() ? value : mismatch(type, value, 0);
+      case Scalar::float64: return value.is_number() ? Changed() : mismatch(type, value, 0);
       case Scalar::bytes: return bytes(type, value);
       case Scalar::quantity:
-        return take(
-            Quantity::served_text(value.is_string() ? value.as_string() : raw_number(value)));
+        return take(value, Quantity::served_text(value.is_string() ? std::string(value.as_string())
+                                                                   : raw_number(value)));
       case Scalar::time:
         if (!value.is_string()) return mismatch(type, value, {});
-        return take(served_time(value.as_string()), true);
+        return take(value, served_time(value.as_string()), true);
       case Scalar::micro_time:
         if (!value.is_string()) return mismatch(type, value, {});
-        return take(served_micro_time(value.as_string()), true);
+        return take(value, served_micro_time(value.as_string()), true);
       case Scalar::duration:
         if (!value.is_string()) return mismatch(type, value, {});
-        return take(served_duration(value.as_string()));
-      case Scalar::int_or_string: return value.is_string() ? value : integer(type, value);
+        return take(value, served_duration(value.as_string()));
+      case Scalar::int_or_string: return value.is_string() ? Changed() : integer(type, value);
     }
-    return {};
+    return std::nullopt;
   }
 
   std::string raw_number(const Value& value) const {
-    std::string text = value.is_number() ? number_text_at(source_, path_) : std::string();
+    std::string text = value.is_number() ? number_text_at(source_, path()) : std::string();
     return text.empty() ? codec::to_json(value) : text;
   }
 
-  Value integer(const Type& type, const Value& value) {
+  Changed integer(const Type& type, const Value& value) {
     if (!value.is_number()) return mismatch(type, value, 0);
     const bool wide = type.scalar == Scalar::int64;
     if (value.kind() == Value::Kind::integer &&
         (wide || (value.as_int() >= INT32_MIN && value.as_int() <= INT32_MAX)))
-      return value;
+      return std::nullopt;
     return mismatch_number(type, value);
   }
 
-  Value bytes(const Type& type, const Value& value) {
+  Changed bytes(const Type& type, const Value& value) {
     if (!value.is_string()) return mismatch(type, value, {});
     std::string text;
     for (const char c : value.as_string())
       if (c != '\n' && c != '\r') text += c;
     if (const auto decoded = from_base64(text)) {
-      if (to_base64(*decoded) == value.as_string()) return value;
+      if (to_base64(*decoded) == value.as_string()) return std::nullopt;
       return Value(to_base64(*decoded));
     }
     return fail("illegal base64 data at input byte " +
@@ -361,8 +402,7 @@ class Decoder {
   bool note_unknown_;
   std::string_view source_;
   const Type* structure_ = nullptr;
-  std::vector<const Field*> fields_;
-  std::string path_;
+  std::vector<Step> steps_;
   std::optional<std::string> failed_, mismatch_;
   std::vector<std::string> unknown_;
 };
@@ -588,13 +628,15 @@ Result<Decoded> decode_typed(const Type& type, const Identity& identity, const V
                              const std::vector<std::string>& duplicates, FieldValidation validation,
                              std::string_view source) {
   Decoder decoder(validation != FieldValidation::ignore, source);
-  Value object = value.is_object() ? decoder.structure(type, value) : empty_structure(type);
+  Value object = empty_structure(type);
+  if (value.is_object()) object = decoder.structure(type, value).value_or(value);
   if (decoder.failed())
     return bad(std::string(identity.kind) + " in version " + quote(identity.version) +
                " cannot be handled as a " + std::string(identity.kind) + ": " + decoder.failure());
   if (type.has_kind) {
-    object.set("kind", identity.kind);
-    object.set("apiVersion", identity.api());
+    if (object["kind"].as_string() != identity.kind) object.set("kind", identity.kind);
+    if (std::string api = identity.api(); object["apiVersion"].as_string() != api)
+      object.set("apiVersion", api);
   }
   std::vector<std::string> relevant;
   for (const std::string& path : duplicates)
@@ -642,7 +684,8 @@ DecodedMetadata decode_metadata(const Value& metadata) {
       *builtin_types().types.find("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")->second;
   Decoder decoder(true, {});
   DecodedMetadata out;
-  out.metadata = decoder.decode(type, metadata.is_null() ? Value::object() : metadata);
+  const Value given = metadata.is_null() ? Value::object() : metadata;
+  out.metadata = decoder.decode(type, given).value_or(given);
   if (decoder.failed()) out.problem = decoder.failure();
   out.unknown = std::move(decoder.unknown_paths());
   return out;

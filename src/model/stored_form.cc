@@ -2,6 +2,7 @@
 // one that was not sent; validation and field owners see the difference, the stored form has none.
 #include <algorithm>
 
+#include "model/fields_present.h"
 #include "model/scheme.h"
 
 namespace keelson::model {
@@ -28,11 +29,15 @@ bool holds_empty_list(const Type& type, const Value& value) {
                          [&](const codec::Member& m) { return of_element(m.value); });
     case Shape::structure: break;
   }
-  for (const Field& field : type.fields)
-    if (const Value* member = value.find(field.name); member != nullptr)
-      if ((field.type->shape == Shape::list && member->is_array() && member->empty()) ||
-          holds_empty_list(*field.type, *member))
-        return true;
+  const FieldsPresent present(type, value);
+  for (std::size_t i = 0; i < type.fields.size(); ++i) {
+    if (present[i] == nullptr) continue;
+    const Type& inner = *type.fields[i].type;
+    const Value& member = present[i]->value;
+    if ((inner.shape == Shape::list && member.is_array() && member.empty()) ||
+        holds_empty_list(inner, member))
+      return true;
+  }
   return false;
 }
 
