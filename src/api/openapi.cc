@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "api/openapi_custom.h"
 #include "api/openapi_paths.h"
 #include "api/openapi_schema.h"
 #include "base/text.h"
+#include "codec/json.h"
 
 namespace keelson::api {
 namespace {
@@ -90,8 +92,7 @@ class PathWriter {
     for (const Operation& operation : path.operations) {
       std::map<Key, Value> own;
       for (const Parameter* one : operation.parameters)
-        (is_common(*one) ? common : own)
-            .emplace(Key(one->name, place_of(*one)), parameter(*one));
+        (is_common(*one) ? common : own).emplace(Key(one->name, place_of(*one)), parameter(*one));
       item.set(operation.method, write_operation(operation, std::move(own)));
     }
     if (!common.empty()) item.set("parameters", list_of(std::move(common)));
@@ -108,7 +109,14 @@ class PathWriter {
     return list;
   }
 
-  Value parameter(const Parameter& one) {
+  // Few are used everywhere: all operations hold the same one.
+  const Value& parameter(const Parameter& one) {
+    Value& known = parameters_[{one.name, one.shared}];
+    if (known.is_null()) known = make_parameter(one);
+    return known;
+  }
+
+  Value make_parameter(const Parameter& one) {
     const Value type = Value::object({{"type", one.type}, {"uniqueItems", true}});
     Value result = schemas_.v3() ? Value::object({{"schema", type}}) : type;
     result.set("name", one.name);
@@ -141,7 +149,15 @@ class PathWriter {
     return content;
   }
 
-  Value responses(const Operation& operation) {
+  const Value& responses(const Operation& operation) {
+    const ResponseKey key{operation.answer, operation.codes,
+                          codec::to_json(texts(operation.produces))};
+    Value& known = responses_[key];
+    if (known.is_null()) known = make_responses(operation);
+    return known;
+  }
+
+  Value make_responses(const Operation& operation) {
     const Value schema = operation.answer.empty() ? Value::object({{"type", "string"}})
                                                   : schemas_.reference(operation.answer);
     Value all = Value::object();
@@ -188,9 +204,13 @@ class PathWriter {
     return result;
   }
 
+  using ResponseKey = std::tuple<std::string, std::vector<int>, std::string>;
+
   SchemaWriter& schemas_;
   Value paths_ = Value::object();
   Value shared_ = Value::object();
+  std::map<std::pair<std::string_view, std::string_view>, Value> parameters_;
+  std::map<ResponseKey, Value> responses_;
 };
 
 Value security() {
