@@ -3,6 +3,7 @@
 // keeps unknown fields.
 #include "api/openapi_custom.h"
 
+#include "api/openapi_descriptions.h"
 #include "base/text.h"
 
 namespace keelson::api {
@@ -42,6 +43,12 @@ void require(Value& schema, std::string_view name) {
   schema.edit("required").push_back(name);
 }
 
+// One of the members that all kinds have.
+void set_member(const SchemaWriter& writer, Value& properties, std::string_view name,
+                Value schema) {
+  properties.set(name, writer.describe(std::move(schema), description_of("", name, true)));
+}
+
 class Publisher {
  public:
   explicit Publisher(SchemaWriter& writer) : writer_(writer) {}
@@ -75,9 +82,9 @@ class Publisher {
 
   void add_object_members(Value& schema) {
     Value& properties = schema.edit("properties");
-    properties.set("apiVersion", text_schema());
-    properties.set("kind", text_schema());
-    properties.set("metadata", writer_.member_reference(std::string(kObjectMeta)));
+    set_member(writer_, properties, "apiVersion", text_schema());
+    set_member(writer_, properties, "kind", text_schema());
+    set_member(writer_, properties, "metadata", writer_.member_reference(std::string(kObjectMeta)));
   }
 
  private:
@@ -152,13 +159,14 @@ void add_custom_schemas(SchemaWriter& writer, const model::Resource& resource) {
   writer.add(names.object, std::move(object));
   if (names.list.empty()) return;
   const Value items = Value::object({{"type", "array"}, {"items", writer.reference(names.object)}});
-  Value list = Value::object(
-      {{"type", "object"},
-       {"required", Value::array({"items"})},
-       {"properties", Value::object({{"apiVersion", text_schema()},
-                                     {"kind", text_schema()},
-                                     {"metadata", writer.member_reference(std::string(kListMeta))},
-                                     {"items", items}})}});
+  Value properties = Value::object();
+  set_member(writer, properties, "apiVersion", text_schema());
+  set_member(writer, properties, "kind", text_schema());
+  set_member(writer, properties, "metadata", writer.member_reference(std::string(kListMeta)));
+  set_member(writer, properties, "items", items);
+  Value list = Value::object({{"type", "object"},
+                              {"required", Value::array({"items"})},
+                              {"properties", std::move(properties)}});
   mark(list, resource, resource.list_kind());
   writer.add(names.list, std::move(list));
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/openapi_descriptions.h"
+
 namespace keelson::api {
 namespace {
 
@@ -172,6 +174,12 @@ Value SchemaWriter::schemas() const {
   return all;
 }
 
+Value SchemaWriter::describe(Value schema, std::string_view text) const {
+  const bool bare = v3_ && schema.has("$ref");
+  if (!text.empty() && !bare) schema.set("description", text);
+  return schema;
+}
+
 Value SchemaWriter::wrap(const std::string& name, bool with_default) const {
   if (!v3_) return reference_to(name);
   Value schema = Value::object({{"allOf", Value::array({reference_to(name)})}});
@@ -280,8 +288,8 @@ void SchemaWriter::define(const codec::Type& type) {
   Value properties = Value::object();
   Value required = Value::array();
   if (type.has_kind) {
-    properties.set("apiVersion", typed("string"));
-    properties.set("kind", typed("string"));
+    for (const std::string_view name : {"apiVersion", "kind"})
+      properties.set(name, describe(typed("string"), description_of(type.name, name, true)));
   }
   for (const codec::Field& field : type.fields) {
     if (type.has_kind && (field.name == "kind" || field.name == "apiVersion")) continue;
@@ -290,7 +298,8 @@ void SchemaWriter::define(const codec::Type& type) {
     add_exceptions(short_name(type.name), field.name, v3_, schema);
     if (schema.has("allOf") && is_bare_field(short_name(type.name), field.name))
       schema = Value(schema["allOf"][0]);  // a copy: the old value owns it
-    properties.set(field.name, std::move(schema));
+    properties.set(field.name, describe(std::move(schema),
+                                        description_of(type.name, field.name, type.has_kind)));
     if (field.required) required.push_back(field.name);
   }
   Value schema = typed("object");
@@ -305,7 +314,7 @@ void SchemaWriter::define(const codec::Type& type) {
     schema.set("x-kubernetes-unions", Value::array({entry}));
   }
   mark(type, schema);
-  add(type.name, std::move(schema));
+  add(type.name, describe(std::move(schema), description_of(type.name)));
 }
 
 void SchemaWriter::mark(const codec::Type& type, Value& schema) const {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,8 @@ class SchemaWriter {
   // The same as the schema of a member, beside which others could stand.
   Value member_reference(const std::string& name);
   void add(const std::string& name, Value schema) { schemas_[name] = std::move(schema); }
+  // v3 says nothing beside a reference.
+  Value describe(Value schema, std::string_view text) const;
   bool has(const std::string& name) const { return schemas_.contains(name); }
   Value schemas() const;
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 
+#include "api/openapi_descriptions.h"
 #include "base/text.h"
 #include "codec/json.h"
 
@@ -96,6 +97,29 @@ TEST_F(OpenapiTest, Version2IsThatOfTheOriginal) {
   EXPECT_EQ(digests_of(openapi_v2(source())), golden("v2.digests").at("v2"));
 }
 
+// Every entry of the descriptions is about something that there is.
+TEST_F(OpenapiTest, DescribesWhatThereIs) {
+  const Value schemas = openapi_v3(source(), "apis/apps/v1")["components"]["schemas"];
+  const Value& deployment = schemas["io.k8s.api.apps.v1.Deployment"];
+  EXPECT_FALSE(deployment["description"].as_string().empty());
+  for (const codec::Member& field : deployment["properties"].members())
+    EXPECT_FALSE(field.value["description"].as_string().empty()) << field.key();
+  const Value definitions = openapi_v2(source())["definitions"];
+  std::map<std::string, const Value*> by_name;
+  for (const codec::Member& one : definitions.members()) {
+    const std::vector<std::string> parts = split(one.key(), '.');
+    if (parts.size() >= 3)
+      by_name[parts[parts.size() - 3] + "." + parts[parts.size() - 2] + "." + parts.back()] =
+          &one.value;
+  }
+  for (const auto& [type, field] : described_names()) {
+    if (type == "*") continue;
+    const auto found = by_name.find(std::string(type));
+    ASSERT_NE(found, by_name.end()) << type;
+    EXPECT_TRUE(field.empty() || (*found->second)["properties"].has(field)) << type << " " << field;
+  }
+}
+
 constexpr std::string_view kDefinition = R"({
   "metadata": {"name": "widgets.shop.example.com", "resourceVersion": "7"},
   "spec": {
@@ -132,9 +156,9 @@ TEST_F(CustomOpenapiTest, Version3ShowsTheSchemaAsWritten) {
   const Value& schemas = document["components"]["schemas"];
   const Value& widget = schemas["com.example.shop.v1.Widget"];
   EXPECT_EQ(widget["description"].as_string(), "A widget.");
-  EXPECT_EQ(codec::to_json(widget["properties"]["metadata"]),
-            R"({"allOf":[{"$ref":"#/components/schemas/)"
-            R"(io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}]})");
+  EXPECT_EQ(codec::to_json(widget["properties"]["metadata"]["allOf"]),
+            R"([{"$ref":"#/components/schemas/)"
+            R"(io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}])");
   EXPECT_EQ(codec::to_json(widget["x-kubernetes-selectable-fields"]),
             R"([{"fieldPath":"spec.color"}])");
   const Value& spec = widget["properties"]["spec"]["properties"];
