@@ -181,6 +181,11 @@ void AuditRecord::authorized(bool allowed, std::string_view reason) {
   annotations_.set("authorization.k8s.io/reason", reason);
 }
 
+void AuditRecord::annotated(const std::map<std::string, std::string>& annotations) {
+  for (const auto& [key, value] : annotations)
+    if (wants_request() || !key.starts_with("patch.")) annotations_.set(key, value);
+}
+
 Value AuditRecord::without_owners(Value object) const {
   if (!decision_.omit_managed_fields || !object.is_object()) return object;
   if (object["metadata"].has("managedFields")) object.edit("metadata").erase("managedFields");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -48,6 +49,10 @@ class AuditRecord {
              const std::string& id);
   void impersonated(const registry::Identity& whom);
   void authorized(bool allowed, std::string_view reason);
+  // What admission says: that a webhook was passed over, what a policy noted. What a webhook
+  // changed
+  // ("patch.") belongs to levels that record the request.
+  void annotated(const std::map<std::string, std::string>& annotations);
   void request_object(const codec::Value& object);
   void response_object(const codec::Value& object);  // a Status of failure tells its reason too
   bool wants_request() const { return decision_.level >= AuditLevel::request; }

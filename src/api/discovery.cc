@@ -47,9 +47,14 @@ constexpr std::array<std::string_view, 21> kGroupOrder = {"",
                                                           "resource.k8s.io",
                                                           "flowcontrol.apiserver.k8s.io"};
 
-std::size_t group_rank(std::string_view group) {
-  return static_cast<std::size_t>(std::find(kGroupOrder.begin(), kGroupOrder.end(), group) -
-                                  kGroupOrder.begin());
+std::int64_t group_priority(const std::string& group, const Priorities& priorities) {
+  constexpr std::int64_t kFirst = 1'000'000, kCustom = 1000, kTop = 20'000, kStep = 100;
+  const auto rank = std::find(kGroupOrder.begin(), kGroupOrder.end(), group) - kGroupOrder.begin();
+  // The core group and that of the APIServices themselves come first whatever is said.
+  if (rank < 2) return kFirst - rank;
+  if (const auto found = priorities.groups.find(group); found != priorities.groups.end())
+    return found->second;
+  return rank < std::ssize(kGroupOrder) ? kTop - kStep * rank : kCustom;
 }
 
 // "v2beta1" as (stage, major, minor); stage 2 is stable. nullopt-like stage -1 for other texts.
@@ -165,24 +170,35 @@ bool version_precedes(std::string_view a, std::string_view b) {
   return a < b;
 }
 
-std::vector<DiscoveredGroup> discovered_groups(std::vector<model::ResourcePointer> resources) {
-  std::map<std::pair<std::size_t, std::string>, DiscoveredGroup> groups;
+std::vector<DiscoveredGroup> discovered_groups(std::vector<model::ResourcePointer> resources,
+                                               const Priorities& priorities,
+                                               std::vector<RemoteVersion> remotes) {
+  // By priority, the highest first, and name.
+  std::map<std::pair<std::int64_t, std::string>, DiscoveredGroup> groups;
+  const auto version_of = [&](const std::string& group_name,
+                              const std::string& name) -> DiscoveredVersion& {
+    DiscoveredGroup& group = groups[{-group_priority(group_name, priorities), group_name}];
+    group.name = group_name;
+    for (DiscoveredVersion& one : group.versions)
+      if (one.version == name) return one;
+    return group.versions.emplace_back(DiscoveredVersion{name, {}});
+  };
+  for (RemoteVersion& remote : remotes)
+    version_of(remote.group, remote.version).remote = std::move(remote.document);
   for (model::ResourcePointer& resource : resources) {
-    DiscoveredGroup& group = groups[{group_rank(resource->group), resource->group}];
-    group.name = resource->group;
-    const auto found =
-        std::find_if(group.versions.begin(), group.versions.end(),
-                     [&](const DiscoveredVersion& v) { return v.version == resource->version; });
-    DiscoveredVersion& version =
-        found != group.versions.end()
-            ? *found
-            : group.versions.emplace_back(DiscoveredVersion{resource->version, {}});
-    version.resources.push_back(std::move(resource));
+    DiscoveredVersion& version = version_of(resource->group, resource->version);
+    if (version.remote.is_null()) version.resources.push_back(std::move(resource));
   }
   std::vector<DiscoveredGroup> list;
   for (auto& [rank, group] : groups) {
-    std::sort(group.versions.begin(), group.versions.end(),
-              [](const auto& a, const auto& b) { return version_precedes(a.version, b.version); });
+    const auto priority_of = [&](const DiscoveredVersion& version) {
+      const auto found = priorities.versions.find({group.name, version.version});
+      return found == priorities.versions.end() ? 0 : found->second;
+    };
+    std::sort(group.versions.begin(), group.versions.end(), [&](const auto& a, const auto& b) {
+      const auto first = priority_of(a), second = priority_of(b);
+      return first != second ? first > second : version_precedes(a.version, b.version);
+    });
     for (DiscoveredVersion& version : group.versions)
       std::sort(version.resources.begin(), version.resources.end(),
                 [](const auto& a, const auto& b) { return a->plural < b->plural; });
@@ -235,6 +251,10 @@ Value aggregated_discovery(const std::vector<DiscoveredGroup>& groups, bool core
     if (group.name.empty() != core) continue;
     Value versions = Value::array();
     for (const DiscoveredVersion& version : group.versions) {
+      if (!version.remote.is_null()) {
+        versions.push_back(version.remote);
+        continue;
+      }
       Value resources = Value::array();
       for (const model::ResourcePointer& resource : version.resources)
         resources.push_back(aggregated_resource(*resource));

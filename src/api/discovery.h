@@ -3,8 +3,11 @@
 // served changes.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "codec/value.h"
@@ -17,14 +20,29 @@ using codec::Value;
 struct DiscoveredVersion {
   std::string version;
   std::vector<model::ResourcePointer> resources;  // by plural
+  Value remote = {};  // of another server: its APIVersionDiscovery with freshness; null: ours
 };
 struct DiscoveredGroup {
   std::string name;                         // "" is the core group
   std::vector<DiscoveredVersion> versions;  // preferred first
 };
 
-// All groups, core first, then in the order in which kube-apiserver lists them.
-std::vector<DiscoveredGroup> discovered_groups(std::vector<model::ResourcePointer> resources);
+// What APIServices say about the order.
+struct Priorities {
+  std::map<std::string, std::int64_t, std::less<>> groups;  // the higher, the earlier
+  std::map<std::pair<std::string, std::string>, std::int64_t> versions;
+};
+// A version that another server serves.
+struct RemoteVersion {
+  std::string group, version;
+  Value document;  // as DiscoveredVersion::remote
+};
+
+// All groups, core first, then by priority and name; a group that no APIService speaks of stands
+// where kube-apiserver has it, or with those of custom resources.
+std::vector<DiscoveredGroup> discovered_groups(std::vector<model::ResourcePointer> resources,
+                                               const Priorities& priorities = {},
+                                               std::vector<RemoteVersion> remotes = {});
 
 Value api_versions(std::string_view server_address);               // /api
 Value api_group(const DiscoveredGroup& group);                     // /apis/GROUP

@@ -19,7 +19,10 @@ bool Http1ResponseParser::parse_head(std::string_view head) {
   if (!first.starts_with("HTTP/1.") || space == std::string_view::npos) return false;
   const auto code = parse_int(first.substr(space + 1, 3));
   if (!code || *code < 100 || *code > 599) return false;
-  if (*code < 200) return *code != 101;
+  const bool upgraded = *code == 101 && upgrades_;
+  if (*code < 200 && !upgraded) return *code != 101;
+  // Of HTTP/1.0 a connection ends with its answer.
+  ends_with_connection_ = first.starts_with("HTTP/1.0");
   code_ = static_cast<int>(*code);
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const std::string_view line = trim(lines[i]);
@@ -29,7 +32,9 @@ bool Http1ResponseParser::parse_head(std::string_view head) {
     headers_.add(to_lower(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
   }
   const std::string_view length = headers_.get("content-length");
-  if (bodyless_ || code_ == 204 || code_ == 304) {
+  if (upgraded) {
+    state_ = State::until_end;
+  } else if (bodyless_ || code_ == 204 || code_ == 304) {
     state_ = State::complete;
   } else if (to_lower(headers_.get("transfer-encoding")) == "chunked") {
     state_ = State::size;
@@ -39,6 +44,7 @@ bool Http1ResponseParser::parse_head(std::string_view head) {
     state_ = left_ == 0 ? State::complete : State::counted;
   } else {
     state_ = State::until_end;
+    ends_with_connection_ = true;
   }
   return true;
 }

@@ -14,13 +14,16 @@ namespace keelson::api {
 
 class Http1ResponseParser {
  public:
-  explicit Http1ResponseParser(bool to_head_request) : bodyless_(to_head_request) {}
+  // `upgrades`: 101 is an answer; what follows its head is then given as body.
+  explicit Http1ResponseParser(bool to_head_request, bool upgrades = false)
+      : bodyless_(to_head_request), upgrades_(upgrades) {}
   // Appends body bytes to `body`. False: malformed.
   bool feed(std::string_view bytes, std::string& body);
   // The connection ended: true if the response is whole.
   bool finish();
   bool has_head() const { return code_ != 0; }
   bool complete() const { return state_ == State::complete; }
+  bool until_end() const { return ends_with_connection_; }  // nothing else ends the body
   int code() const { return code_; }
   const Headers& headers() const { return headers_; }
 
@@ -38,7 +41,7 @@ class Http1ResponseParser {
   bool parse_head(std::string_view head);
   bool end_line();
 
-  bool bodyless_;
+  bool bodyless_, upgrades_, ends_with_connection_ = false;
   State state_ = State::head;
   int code_ = 0;
   Headers headers_;

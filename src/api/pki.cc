@@ -96,14 +96,14 @@ void set_times(X509* certificate, Instant now, Duration lifetime) {
   ASN1_TIME_set(X509_getm_notAfter(certificate), (now + lifetime).unix_seconds());
 }
 
-KeyPair make_ca(Instant now) {
+KeyPair make_ca(Instant now, const std::string& name) {
   const KeyPtr key = make_key();
   const CertificatePtr certificate(X509_new());
   X509* x509 = certificate.get();
   X509_set_version(x509, 2);
   set_serial(x509);
   set_times(x509, now, kCaLifetime);
-  add_name(X509_get_subject_name(x509), "CN", "keelson-ca");
+  add_name(X509_get_subject_name(x509), "CN", name);
   X509_set_issuer_name(x509, X509_get_subject_name(x509));
   X509_set_pubkey(x509, key.get());
   add_extension(x509, x509, NID_basic_constraints, "critical,CA:TRUE");
@@ -236,7 +236,7 @@ Result<Pki> open_pki(host::Files& files, const PkiOptions& options, Instant now)
   const Instant soon = now + kRenewBefore;
   TRY(pki.ca, kept.pair(
                   "ca", false, [&](X509* x509) { return lasts(x509, now); },
-                  [&] { return Result<KeyPair>(make_ca(now)); }));
+                  [&] { return Result<KeyPair>(make_ca(now, "keelson-ca")); }));
   CertificateOrder serving{
       .common_name = "kube-apiserver",
       .dns_names = {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
@@ -258,6 +258,15 @@ Result<Pki> open_pki(host::Files& files, const PkiOptions& options, Instant now)
       kept.pair(
           "admin", true, [&](X509* x509) { return lasts(x509, soon) && issued_by(x509, pki.ca); },
           [&] { return issue_certificate(pki.ca, admin, now); }));
+  TRY(pki.proxy_ca, kept.pair(
+                        "proxy-ca", false, [&](X509* x509) { return lasts(x509, now); },
+                        [&] { return Result<KeyPair>(make_ca(now, "front-proxy-ca")); }));
+  const CertificateOrder proxy{.common_name = std::string(kFrontProxyName), .client = true};
+  TRY(pki.proxy_client,
+      kept.pair(
+          "proxy-client", true,
+          [&](X509* x509) { return lasts(x509, soon) && issued_by(x509, pki.proxy_ca); },
+          [&] { return issue_certificate(pki.proxy_ca, proxy, now); }));
   const std::string token_path = kept.path("token-key");
   if (files.exists(token_path)) {
     TRY(pki.token_key_pem, read_text(files, token_path));

@@ -21,8 +21,13 @@ struct KeyPair {
   std::string key_pem;
 };
 
+inline constexpr std::string_view kFrontProxyName = "front-proxy-client";
+
 struct Pki {
   KeyPair ca, serving, admin;
+  // How this server shows itself to API servers that extend it: an authority of its own, so that no
+  // certificate of another purpose lets anyone speak for others.
+  KeyPair proxy_ca, proxy_client;
   std::string token_key_pem;  // private; its public half verifies
 };
 

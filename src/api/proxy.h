@@ -1,27 +1,52 @@
-// The proxy subresource: one HTTP request forwarded to a port of a pod, its answer streamed back.
-// Plain HTTP/1.1 to the pod over the node's byte channel; no upgrades. Original: apimachinery
-// pkg/util/proxy.
+// Forwarding: one HTTP request sent on to another server, its answer streamed back; an upgraded
+// connection (WebSocket, SPDY) is joined byte by byte. For the proxy subresource and aggregated
+// APIs. Original: apimachinery pkg/util/proxy.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "api/dial.h"
 #include "api/http.h"
 #include "api/remote_session.h"
+#include "host/loop.h"
 
 namespace keelson::api {
 
-// "https:web-0:8080": scheme and port may be absent.
+// "https:web-0:8080": scheme and port may be absent. nullopt: malformed.
 struct ProxyTarget {
   std::string scheme, name, port;
 };
-ProxyTarget parse_proxy_target(std::string_view text);
+std::optional<ProxyTarget> parse_proxy_target(std::string_view text);
 
-// Forwards the request with this path and query to the port; answers through the responder, with
-// 502 and a text if the port cannot be reached or does not speak HTTP.
-void run_proxy(const std::shared_ptr<SessionKeeper>& keeper, const HttpRequest& request,
-               const std::string& path_and_query, int port, const StartForward& start,
-               std::function<void(HttpResponse)> answer);
+// Where a request goes and what is changed about it.
+struct Forwarding {
+  Dial dial;
+  std::string path_and_query;
+  std::string host = {};                    // the Host header; empty: the client's own
+  Headers headers = {};                     // in place of the client's of these names (lower-case)
+  std::vector<std::string> dropped = {};    // beginnings of names that are not passed on
+  bool no_redirects = false;                // an answer that redirects becomes 502
+  host::Loop* loop = nullptr;               // never null but in tests
+  std::optional<Duration> head_limit = {};  // until the answer begins
+  std::shared_ptr<std::string> problem = {};  // dial_pod's
+};
+
+// Exactly one of them is called, once, unless it is cancelled before.
+struct ForwardEvents {
+  std::function<void(HttpResponse)> answer;
+  // Answers 101 and gives the client's connection; null if that cannot be upgraded.
+  std::function<std::unique_ptr<host::Stream>(Headers)> upgrade = {};
+  // Nobody answered: "error trying to reach service: ...".
+  std::function<void(const std::string&)> refuse;
+};
+
+// Returns what cancels it, for a client that goes away before an answer.
+std::function<void()> forward(const std::shared_ptr<SessionKeeper>& keeper,
+                              const HttpRequest& request, Forwarding plan, ForwardEvents events);
 
 }  // namespace keelson::api

@@ -5,6 +5,7 @@
 
 #include "api/http1_response.h"
 #include "api/request_info.h"
+#include "api/test_stream.h"
 #include "base/prng.h"
 
 namespace keelson::api {
@@ -75,14 +76,17 @@ TEST(Proxy, ForwardsWithoutCredentialsAndStreamsTheAnswer) {
   std::function<void(Result<void>)> done;
   HttpResponse answer;
   answer.code = 0;
-  run_proxy(
-      keeper, request, "/p?q=1", 80,
-      [&](int, std::shared_ptr<cluster::Sink> sink, std::function<void(Result<void>)> finished) {
-        out = std::move(sink);
-        done = std::move(finished);
-        return std::make_shared<RecordingSession>(log);
-      },
-      [&](HttpResponse response) { answer = std::move(response); });
+  forward(keeper, request,
+          {.dial = dial_pod(
+               [&](int, std::shared_ptr<cluster::Sink> sink,
+                   std::function<void(Result<void>)> finished) {
+                 out = std::move(sink);
+                 done = std::move(finished);
+                 return std::make_shared<RecordingSession>(log);
+               },
+               80, nullptr),
+           .path_and_query = "/p?q=1"},
+          {.answer = [&](HttpResponse response) { answer = std::move(response); }, .refuse = {}});
   EXPECT_EQ(log,
             "GET /p?q=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nx-a: b\r\n"
             "X-Forwarded-For: 10.0.0.1\r\n\r\n");
@@ -101,24 +105,76 @@ TEST(Proxy, ForwardsWithoutCredentialsAndStreamsTheAnswer) {
 
 TEST(Proxy, SaysWhyThePortCannotBeReached) {
   auto keeper = std::make_shared<SessionKeeper>();
-  HttpResponse answer;
-  run_proxy(
-      keeper, {}, "/", 80,
-      [&](int, std::shared_ptr<cluster::Sink>, std::function<void(Result<void>)> done) {
-        done(Error{Reason::internal_error, "refused"});
-        return std::shared_ptr<cluster::Session>();
-      },
-      [&](HttpResponse response) { answer = std::move(response); });
-  EXPECT_EQ(answer.code, 502);
-  EXPECT_EQ(answer.text, "error trying to reach service: refused\n");
+  std::string why;
+  const auto problem = std::make_shared<std::string>();
+  forward(keeper, {},
+          {.dial = dial_pod(
+               [&](int, std::shared_ptr<cluster::Sink>, std::function<void(Result<void>)> done) {
+                 done(Error{Reason::internal_error, "refused"});
+                 return std::shared_ptr<cluster::Session>();
+               },
+               80, problem),
+           .path_and_query = "/",
+           .problem = problem},
+          {.answer = {[](HttpResponse) { FAIL(); }},
+           .refuse = [&](const std::string& text) { why = text; }});
+  EXPECT_EQ(why, "error trying to reach service: refused");
+  EXPECT_EQ(keeper->size(), 0U);
+}
+
+// One end of a client's connection that was handed over.
+TEST(Proxy, JoinsUpgradedConnections) {
+  auto keeper = std::make_shared<SessionKeeper>();
+  HttpRequest request;
+  request.method = "GET";
+  request.headers = {{"connection", "Upgrade"}, {"upgrade", "websocket"}, {"x-remote-user", "me"}};
+  auto server_side = std::make_shared<MemoryStream::Side>();
+  auto our_side = std::make_shared<MemoryStream::Side>();
+  MemoryStream server(server_side, our_side);
+  std::string heard;
+  server.start({.on_data = [&](std::string_view bytes) { heard += bytes; }, .on_end = {}});
+  auto client_side = std::make_shared<MemoryStream::Side>();
+  auto handed = std::make_shared<MemoryStream::Side>();
+  MemoryStream client(client_side, handed);
+  std::string got;
+  client.start({.on_data = [&](std::string_view bytes) { got += bytes; }, .on_end = {}});
+  Headers answered;
+  forward(keeper, request,
+          {.dial =
+               [&](const Dialed& dialed) {
+                 dialed(std::unique_ptr<host::Stream>(
+                     std::make_unique<MemoryStream>(our_side, server_side)));
+                 return std::shared_ptr<void>();
+               },
+           .path_and_query = "/x",
+           .headers = {{"x-remote-user", "you"}}},
+          {.answer = [](HttpResponse) { FAIL(); },
+           .upgrade = [&](Headers headers) -> std::unique_ptr<host::Stream> {
+             answered = std::move(headers);
+             return std::make_unique<MemoryStream>(handed, client_side);
+           },
+           .refuse = [](const std::string&) { FAIL(); }});
+  EXPECT_NE(heard.find("Connection: Upgrade\r\nUpgrade: websocket\r\n"), std::string::npos);
+  EXPECT_NE(heard.find("x-remote-user: you\r\n"), std::string::npos);
+  EXPECT_EQ(heard.find(": me"), std::string::npos);
+  heard.clear();
+  server.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nearly");
+  EXPECT_EQ(answered.get("upgrade"), "websocket");
+  EXPECT_EQ(got, "early");
+  client.write("ping");
+  EXPECT_EQ(heard, "ping");
+  server.write("pong");
+  EXPECT_EQ(got, "earlypong");
+  server.shutdown_write();
   EXPECT_EQ(keeper->size(), 0U);
 }
 
 TEST(Proxy, ReadsTargets) {
-  EXPECT_EQ(parse_proxy_target("web").name, "web");
-  EXPECT_EQ(parse_proxy_target("web:http").port, "http");
-  EXPECT_EQ(parse_proxy_target("https:web:443").scheme, "https");
-  EXPECT_EQ(parse_proxy_target("http:web:").name, "web");
+  EXPECT_EQ(parse_proxy_target("web")->name, "web");
+  EXPECT_EQ(parse_proxy_target("web:http")->port, "http");
+  EXPECT_EQ(parse_proxy_target("https:web:443")->scheme, "https");
+  EXPECT_EQ(parse_proxy_target("http:web:")->name, "web");
+  EXPECT_FALSE(parse_proxy_target("ftp:web:1"));
 }
 
 TEST(ProxiedPath, IsCutBehindTheName) {

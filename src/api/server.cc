@@ -115,6 +115,7 @@ void Exchange::answer(HttpResponse response) {
     response.headers.add("x-kubernetes-pf-flowschema-uid", flow.schema_uid);
     response.headers.add("x-kubernetes-pf-prioritylevel-uid", flow.level_uid);
   }
+  if (audit && annotations) audit->annotated(*annotations);
   if (audit && response.body) {
     audit->started(response.code);
     response.body = std::make_unique<AuditedBody>(std::move(response.body), audit, response.code);
@@ -156,6 +157,38 @@ void Server::State::settle(std::int64_t revision, std::function<void(Result<void
   }
 }
 
+void Server::State::forward_exchange(const ExchangePtr& exchange, Forwarding plan, bool as_text) {
+  ForwardEvents events;
+  events.answer = [exchange](HttpResponse response) { exchange->answer(std::move(response)); };
+  events.upgrade = [exchange](Headers headers) {
+    auto stream = exchange->responder->upgrade(std::move(headers));
+    if (stream) {
+      exchange->in_flight.reset();
+      exchange->seat.reset();
+      if (exchange->audit) {
+        exchange->audit->annotated(*exchange->annotations);
+        exchange->audit->completed(101);
+      }
+    }
+    return stream;
+  };
+  events.refuse = [exchange, as_text](const std::string& why) {
+    if (as_text) return exchange->answer(plain_text(503, why + "\n"));
+    exchange->fail({Reason::service_unavailable, why});
+  };
+  exchange->responder->on_cancel(
+      forward(sessions, exchange->request, std::move(plan), std::move(events)));
+}
+
+void Server::State::serve_remote(const ExchangePtr& exchange, const Aggregator::Remote& remote) {
+  auto plan = aggregator->plan(remote, exchange->request, exchange->identity, exchange->audit_id);
+  // The other server counts its requests itself, and may ask us meanwhile.
+  exchange->seat.reset();
+  if (plan.ok()) return forward_exchange(exchange, std::move(*plan), true);
+  const int code = plan.error().reason == Reason::service_unavailable ? 503 : 500;
+  exchange->answer(plain_text(code, plan.error().message + "\n"));
+}
+
 namespace {
 
 Access access_of(const RequestInfo& info) {
@@ -187,6 +220,7 @@ void Server::State::begin_audit(const ExchangePtr& exchange, const Identity& ask
   if (!exchange->audit) return;
   exchange->audit->begin(exchange->request, exchange->info, asker, exchange->audit_id);
   exchange->audit->received();
+  exchange->annotations = std::make_shared<std::map<std::string, std::string>>();
 }
 
 void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
@@ -268,6 +302,8 @@ void Server::State::proceed(const ExchangePtr& exchange) {
   if (exchange->audit) exchange->audit->authorized(verdict.allowed, verdict.reason);
   if (!verdict.allowed)
     return exchange->fail(forbidden_error(exchange->identity, access, verdict.reason));
+  if (const Aggregator::Remote* remote = aggregator->find_path(exchange->info.path))
+    return serve_remote(exchange, *remote);
   if (exchange->info.is_resource) {
     serve_resource(exchange);
   } else {
@@ -279,6 +315,9 @@ Server::Server(ServerParts parts) : state_(std::make_shared<State>(std::move(par
   State& state = *state_;
   state.flows =
       std::make_unique<FlowControl>(state.parts.loop, state.parts.registry, state.parts.flow);
+  state.aggregator =
+      std::make_unique<Aggregator>(state.parts.loop, state.parts.sockets, state.parts.registry,
+                                   state.parts.rng, state.parts.proxy_identity);
   const std::weak_ptr<State> weak = state_;
   HttpLimits limits;
   limits.connections_max = state.parts.connections_max;
@@ -294,6 +333,7 @@ Server::~Server() {
   // Connections end while everything that their handlers refer to still stands.
   state_->sessions->clear();
   state_->http.reset();
+  state_->aggregator.reset();
 }
 
 void Server::add_group(ComputedGroup group) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/access_control.h"
+#include "api/aggregator.h"
 #include "api/audit.h"
 #include "api/flow_control.h"
 #include "api/http_server.h"
@@ -58,6 +59,7 @@ struct ServerParts {
   std::shared_ptr<const AuditLog> audit = {};  // null: nothing is recorded
   std::size_t connections_max = HttpLimits().connections_max;
   std::string version_text = "v1.36.1";  // gitVersion of /version
+  ProxyIdentity proxy_identity = {};     // towards aggregated API servers
 };
 
 class Server {

@@ -1,5 +1,6 @@
-// A pod's log, exec, attach and port-forward: checks what the API server knows, then connects the
-// client with the node. Original: pkg/registry/core/pod/rest, pkg/registry/core/pod/strategy.go.
+// A pod's log, exec, attach and port-forward, and the proxies: checks what the API server knows,
+// then connects the client with the node. Original: pkg/registry/core/pod/rest,
+// pkg/registry/core/pod/strategy.go.
 #include <algorithm>
 
 #include "api/proxy.h"
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "model/meta.h"
 #include "registry/errors.h"
+#include "registry/service_route.h"
 
 namespace keelson::api {
 namespace {
@@ -220,15 +222,14 @@ HttpResponse cannot_upgrade(const std::string& why) {
 }
 
 void serve_exec(Server::State& state, const ExchangePtr& exchange,
-                const cluster::PodContainer& where) {
-  const Query& query = exchange->query;
+                const cluster::PodContainer& where, const Value& asked) {
   const HttpRequest& request = exchange->request;
   cluster::ExecOptions options;
-  options.command = query.all("command");
-  options.stdin_ = query.get_bool("stdin");
-  options.stdout_ = query.get_bool("stdout");
-  options.stderr_ = query.get_bool("stderr");
-  options.terminal = query.get_bool("tty");
+  for (const Value& word : asked["command"].elements()) options.command.push_back(word.str());
+  options.stdin_ = asked["stdin"].as_bool();
+  options.stdout_ = asked["stdout"].as_bool();
+  options.stderr_ = asked["stderr"].as_bool();
+  options.terminal = asked["tty"].as_bool();
   const bool attach = exchange->info.subresource == "attach";
   if (!attach && options.command.empty())
     return exchange->fail(
@@ -309,12 +310,6 @@ void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
   run_port_forward(state.sessions, std::move(stream), std::move(start));
 }
 
-// With the query.
-std::string proxied_target(const HttpRequest& request, const RequestInfo& info) {
-  const std::string path = proxied_path(request.path, info);
-  return request.query.empty() ? path : path + "?" + request.query;
-}
-
 // A port of a pod: its number, its name in a container, or empty for the first one.
 int pod_port(const Value& pod, const std::string& port) {
   if (const auto number = parse_int(port)) return static_cast<int>(*number);
@@ -325,94 +320,151 @@ int pod_port(const Value& pod, const std::string& port) {
   return port.empty() ? 80 : 0;
 }
 
-// Where a service's requests go: one ready pod and its port.
-struct ServiceTarget {
-  std::string pod;
-  int port = 0;
-};
-std::optional<ServiceTarget> service_target(registry::Registry& registry, const std::string& ns,
-                                            const ProxyTarget& target) {
-  const Value service = registry.get("services", ns, target.name);
-  std::string port_name;
-  for (const Value& port : service["spec"]["ports"].elements()) {
-    const bool wanted = target.port.empty() || port["name"].as_string() == target.port ||
-                        std::to_string(port["port"].as_int()) == target.port;
-    if (!wanted) continue;
-    port_name = port["name"].str();
-    break;
-  }
-  for (const Value& slice : registry.list("endpointslices.discovery.k8s.io", ns)) {
-    if (model::label_of(slice, "kubernetes.io/service-name") != target.name) continue;
-    for (const Value& port : slice["ports"].elements()) {
-      if (port["name"].as_string() != port_name) continue;
-      for (const Value& endpoint : slice["endpoints"].elements())
-        if (endpoint["conditions"]["ready"].as_bool(true) &&
-            endpoint["targetRef"]["kind"].as_string() == "Pod")
-          return ServiceTarget{endpoint["targetRef"]["name"].str(),
-                               static_cast<int>(port["port"].as_int())};
-    }
-  }
-  return std::nullopt;
+Error not_allowed() {
+  return registry::bad_request("address not allowed");
 }
 
-// Which pod and port the request is for. Error: not_found, service_unavailable, bad_request.
-Result<ServiceTarget> proxy_place(registry::Registry& registry, const RequestInfo& info,
-                                  const model::Resource& resource) {
-  const ProxyTarget target = parse_proxy_target(info.name);
-  if (registry.get(resource.name(), resource.namespaced ? info.namespace_ : "", target.name)
-          .is_null())
-    return registry::not_found({"", resource.plural}, target.name);
-  if (resource.plural == "nodes" || target.scheme == "https")
-    return Error{Reason::service_unavailable,
-                 "only plain HTTP to pods and services can be proxied"};
-  if (resource.plural == "services") {
-    const auto found = service_target(registry, info.namespace_, target);
-    if (!found)
-      return Error{Reason::service_unavailable,
-                   "no endpoints available for service " + quote(target.name)};
-    return *found;
-  }
-  const Value pod = registry.get("pods", info.namespace_, target.name);
+// A pod's port through its node, wherever that is.
+Result<Dial> dial_into(Server::State& state, const Value& pod, int port,
+                       std::shared_ptr<std::string> problem) {
+  const std::string node = pod["spec"]["nodeName"].str();
+  if (node.empty()) return not_allowed();
+  cluster::PodStreams* streams = state.parts.pod_streams;
+  if (streams == nullptr)
+    return Error{Reason::service_unavailable, "this server has no nodes to reach"};
+  const cluster::PodContainer place{std::string(model::namespace_of(pod)),
+                                    std::string(model::name_of(pod)),
+                                    std::string(model::uid_of(pod)), "", node};
+  return dial_pod(
+      [streams, place](int to, std::shared_ptr<cluster::Sink> out,
+                       std::function<void(Result<void>)> done) {
+        return streams->port_forward(place, to, std::move(out), std::move(done));
+      },
+      port, std::move(problem));
+}
+
+Result<Dial> dial_pod_target(Server::State& state, const std::string& ns, const ProxyTarget& target,
+                             const std::shared_ptr<std::string>& problem) {
+  const Value pod = state.parts.registry.get("pods", ns, target.name);
+  if (pod.is_null()) return registry::not_found({"", "pods"}, target.name);
   const int port = pod_port(pod, target.port);
-  if (port == 0)
-    return registry::bad_request("pod " + target.name + " has no port " + quote(target.port));
-  return ServiceTarget{target.name, port};
+  if (port == 0 || pod["spec"]["nodeName"].as_string().empty()) return not_allowed();
+  return dial_into(state, pod, port, problem);
+}
+
+// Of a service only endpoints that are pods are proxied to, as in the original.
+Result<Dial> dial_service_target(Server::State& state, const std::string& ns,
+                                 const ProxyTarget& target,
+                                 const std::shared_ptr<std::string>& problem) {
+  registry::Registry& registry = state.parts.registry;
+  const Value service = registry.get("services", ns, target.name);
+  if (service.is_null()) return registry::not_found({"", "services"}, target.name);
+  const Value& ports = service["spec"]["ports"];
+  const Value& port = target.port.empty() ? ports[0] : registry::service_port(service, target.port);
+  if (port.is_null() && parse_int(target.port))
+    return Error{Reason::service_unavailable,
+                 "no service port " + target.port + " found for service " + quote(target.name)};
+  std::vector<Value> slices;
+  for (Value& slice : registry.list("endpointslices.discovery.k8s.io", ns))
+    if (registry::is_slice_of(slice, target.name)) slices.push_back(std::move(slice));
+  if (slices.empty()) return registry::not_found({"", "services"}, target.name);
+  const Error unavailable{Reason::service_unavailable,
+                          "no endpoints available for service " + quote(target.name)};
+  if (port.is_null()) return unavailable;
+  TRY(const registry::ServiceRoute route,
+      registry::route_of(service, port, slices, state.parts.rng.next()));
+  const Value pod = registry.get("pods", ns, route.pod);
+  if (route.pod.empty() || pod.is_null()) return unavailable;
+  return dial_into(state, pod, route.port, problem);
+}
+
+// A node that is not ours is reached by its kubelet's address.
+Result<Dial> dial_node_target(Server::State& state, const ProxyTarget& target, bool& secure) {
+  const Value node = state.parts.registry.get("nodes", "", target.name);
+  if (node.is_null()) return registry::not_found({"", "nodes"}, target.name);
+  const auto kubelet = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"].as_int();
+  const auto port = target.port.empty() ? std::optional(kubelet) : parse_int(target.port);
+  std::string address;
+  for (const Value& one : node["status"]["addresses"].elements())
+    if (address.empty() || one["type"].as_string() == "InternalIP") address = one["address"].str();
+  const bool local = address.starts_with("127.") || address == "::1" ||
+                     address.starts_with("169.254.") || address == "localhost";
+  if (address.empty() || local || !port || *port <= 0 || *port > 65535) return not_allowed();
+  // The kubelet itself speaks TLS only.
+  secure = secure || (target.scheme.empty() && *port == kubelet);
+  return dial_socket(state.parts.sockets, address, static_cast<int>(*port));
 }
 
 void serve_proxy(Server::State& state, const ExchangePtr& exchange,
                  const model::Resource& resource) {
   const RequestInfo& info = exchange->info;
-  registry::Registry& registry = state.parts.registry;
-  const auto where = proxy_place(registry, info, resource);
-  if (!where.ok()) return exchange->fail(where.error());
-  const Value pod = registry.get("pods", info.namespace_, where->pod);
-  const std::string node = pod["spec"]["nodeName"].str();
-  if (node.empty()) return exchange->fail(registry::bad_request("address not allowed"));
-  if (state.parts.pod_streams == nullptr)
-    return exchange->fail({Reason::service_unavailable, "this server has no nodes to reach"});
-  const cluster::PodContainer place{info.namespace_, where->pod, std::string(model::uid_of(pod)),
-                                    "", node};
-  cluster::PodStreams* streams = state.parts.pod_streams;
-  run_proxy(
-      state.sessions, exchange->request, proxied_target(exchange->request, exchange->info),
-      where->port,
-      [streams, place](int port, std::shared_ptr<cluster::Sink> out,
-                       std::function<void(Result<void>)> done) {
-        return streams->port_forward(place, port, std::move(out), std::move(done));
-      },
-      [exchange](HttpResponse response) { exchange->answer(std::move(response)); });
+  const HttpRequest& request = exchange->request;
+  const auto target = parse_proxy_target(info.name);
+  if (!target) {
+    const std::string what = resource.plural.substr(0, resource.plural.size() - 1);
+    return exchange->fail(
+        registry::bad_request("invalid " + what + " request " + quote(info.name)));
+  }
+  Forwarding plan;
+  plan.problem = std::make_shared<std::string>();
+  bool secure = target->scheme == "https";
+  auto dial = resource.plural == "pods"
+                  ? dial_pod_target(state, info.namespace_, *target, plan.problem)
+              : resource.plural == "services"
+                  ? dial_service_target(state, info.namespace_, *target, plan.problem)
+                  : dial_node_target(state, *target, secure);
+  if (!dial.ok()) return exchange->fail(dial.error());
+  const std::string query = request.query.empty() ? "" : "?" + request.query;
+  const bool bare = info.parts.size() == 3 && !request.path.ends_with('/');
+  if (bare && (request.method == "GET" || request.method == "HEAD") &&
+      !request.headers.has("upgrade"))
+    return exchange->answer({301, {{"location", info.path + "/" + query}}, ""});
+  if (secure) {
+    // Whose certificate it would have to be is not known; the original does not look either.
+    auto context = TlsContext::make_client({.trusts_all = true});
+    if (!context.ok()) return exchange->fail(context.error());
+    *dial = dial_tls(std::move(*dial), std::move(*context), target->name);
+  }
+  plan.dial = std::move(*dial);
+  plan.path_and_query = proxied_path(request.path, info) + query;
+  plan.loop = &state.parts.loop;
+  state.forward_exchange(exchange, std::move(plan), false);
 }
 
-}  // namespace
+// The options of a connection as an object, for admission.
+Value options_of(const Exchange& exchange) {
+  const RequestInfo& info = exchange.info;
+  const Query& query = exchange.query;
+  Value options = Value::object();
+  if (info.subresource == "proxy") {
+    std::string path = join({info.parts.begin() + 3, info.parts.end()}, "/");
+    if (!path.empty()) path = '/' + path;
+    if (info.path.ends_with('/') && !path.ends_with('/')) path += '/';
+    if (!path.empty()) options.set("path", path);
+    return options;
+  }
+  if (info.subresource == "portforward") {
+    for (const std::string& text : query.all("ports"))
+      for (const std::string& one : split(text, ','))
+        if (const auto port = parse_int(one)) options.edit("ports").push_back(*port);
+    return options;
+  }
+  for (const char* flag : {"stdin", "stdout", "stderr", "tty"})
+    if (query.get_bool(flag)) options.set(flag, true);
+  if (const std::string_view name = query.get("container"); !name.empty())
+    options.set("container", name);
+  if (info.subresource == "exec")
+    for (const std::string& word : query.all("command")) options.edit("command").push_back(word);
+  return options;
+}
 
-void Server::State::serve_connection(const ExchangePtr& exchange, const model::Resource& resource) {
+// A pod's log, exec, attach or port-forward, once it is admitted.
+void connect_pod(Server::State& state, const ExchangePtr& exchange, const model::Resource& resource,
+                 const Value& asked) {
   const RequestInfo& info = exchange->info;
-  const std::string& method = exchange->request.method;
   const bool log = info.subresource == "log";
-  if (info.subresource == "proxy") return serve_proxy(*this, exchange, resource);
-  if (method != "GET" && (log || method != "POST")) return exchange->fail(method_not_allowed());
-  const Value object =
-      parts.registry.get(resource.name(), resource.namespaced ? info.namespace_ : "", info.name);
+  const Value object = state.parts.registry.get(
+      resource.name(), resource.namespaced ? info.namespace_ : "", info.name);
   if (object.is_null())
     return exchange->fail(registry::not_found({resource.group, resource.plural}, info.name));
   cluster::PodContainer where{info.namespace_, info.name, std::string(model::uid_of(object)), "",
@@ -424,7 +476,8 @@ void Server::State::serve_connection(const ExchangePtr& exchange, const model::R
     options = std::move(parsed).value();
   }
   if (info.subresource != "portforward") {
-    auto container = choose_container(object, exchange->query.get("container"));
+    auto container = choose_container(
+        object, log ? exchange->query.get("container") : asked["container"].as_string());
     if (!container.ok()) return exchange->fail(container.error());
     where.container = std::move(container).value();
   }
@@ -434,11 +487,44 @@ void Server::State::serve_connection(const ExchangePtr& exchange, const model::R
     return exchange->fail(
         registry::bad_request("pod " + info.name + " does not have a host assigned"));
   }
-  if (parts.pod_streams == nullptr)
+  if (state.parts.pod_streams == nullptr)
     return exchange->fail({Reason::service_unavailable, "this server has no nodes to reach"});
-  if (log) return serve_log(*this, exchange, where, options);
-  if (info.subresource == "portforward") return serve_port_forward(*this, exchange, where);
-  serve_exec(*this, exchange, where);
+  if (log) return serve_log(state, exchange, where, options);
+  if (info.subresource == "portforward") return serve_port_forward(state, exchange, where);
+  serve_exec(state, exchange, where, asked);
+}
+
+}  // namespace
+
+void Server::State::serve_connection(const ExchangePtr& exchange,
+                                     const model::ResourcePointer& resource) {
+  const RequestInfo& info = exchange->info;
+  const std::string& method = exchange->request.method;
+  const bool log = info.subresource == "log", proxy = info.subresource == "proxy";
+  if (!proxy && method != "GET" && (log || method != "POST"))
+    return exchange->fail(method_not_allowed());
+  if (log) return connect_pod(*this, exchange, *resource, Value());
+  if (exchange->query.has("dryRun"))
+    return exchange->fail(registry::bad_request("dryRun is not supported"));
+  registry::Request request;
+  request.verb = registry::Verb::connect;
+  request.group = resource->group;
+  request.version = resource->version;
+  request.resource = resource->plural;
+  request.namespace_ = resource->namespaced ? info.namespace_ : "";
+  request.name = info.name;
+  request.subresource = info.subresource;
+  request.identity = exchange->identity;
+  request.body = codec::JsonDocument{options_of(*exchange), {}};
+  request.annotations = exchange->annotations;
+  parts.registry.execute(std::move(request), [weak = weak_from_this(), exchange, resource,
+                                              proxy](Result<registry::Response> admitted) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!admitted.ok()) return exchange->fail(admitted.error());
+    if (proxy) return serve_proxy(*self, exchange, *resource);
+    connect_pod(*self, exchange, *resource, admitted->object.value());
+  });
 }
 
 }  // namespace keelson::api

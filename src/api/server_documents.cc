@@ -19,6 +19,7 @@ constexpr std::string_view kOffersV2[] = {
 constexpr std::string_view kOffersV3[] = {
     "application/json", "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
     "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"};
+constexpr std::string_view kAggregatedKey = "aggregated";
 constexpr std::string_view kMediaV2 = kOffersV2[2];
 constexpr std::string_view kMediaV3 = kOffersV3[1];
 
@@ -99,7 +100,7 @@ Headers revalidated() {
 }
 
 const DiscoveredGroup* find_group(const Documents& documents, std::string_view name) {
-  for (const DiscoveredGroup& group : documents.groups)
+  for (const DiscoveredGroup& group : documents.merged)
     if (group.name == name) return &group;
   return nullptr;
 }
@@ -115,6 +116,8 @@ class OpenapiDocuments {
  public:
   OpenapiDocuments(Documents& documents, const model::TypeTable& types)
       : documents_(documents), source_{documents.groups, types} {}
+
+  using Others = std::map<std::string, std::string>;
 
   const CachedDocument& version2(bool wire) {
     const CachedDocument& json = get("v2", [&] { return codec::to_json(openapi_v2(source_)); });
@@ -135,12 +138,15 @@ class OpenapiDocuments {
     return "/openapi/v3/" + name + "?hash=" + document.tag;
   }
 
-  const CachedDocument& index() {
+  // With where other servers have theirs.
+  const CachedDocument& index(const std::function<Others()>& others) {
     return get("v3", [&] {
       Value paths = Value::object();
       for (const std::string& name : names())
         paths.set(name,
                   Value::object({{"serverRelativeURL", address(name, version3(name, false))}}));
+      for (const auto& [name, address] : others())
+        paths.set(name, Value::object({{"serverRelativeURL", address}}));
       return codec::to_json(Value::object({{"paths", paths}}));
     });
   }
@@ -150,7 +156,9 @@ class OpenapiDocuments {
   Resources resources(const std::string& key) const {
     for (const std::string_view prefix : {"v3/", "v3 wire/"})
       if (key.starts_with(prefix)) return openapi_v3_resources(source_, key.substr(prefix.size()));
-    return all_resources(source_.groups);
+    Resources all = all_resources(source_.groups);
+    if (key == "v3" || key.starts_with(kAggregatedKey)) all.push_back(documents_.others);
+    return all;
   }
 
  private:
@@ -167,9 +175,9 @@ class OpenapiDocuments {
 // In the form that the client wants; all forms have the tag of the JSON.
 const CachedDocument& aggregated(Documents& documents, const model::TypeTable& types, bool core,
                                  Wire wire) {
-  const auto resources = [&] { return all_resources(documents.groups); };
-  const std::string key = core ? "aggregated api" : "aggregated apis";
-  const auto make = [&] { return aggregated_discovery(documents.groups, core); };
+  const std::string key = std::string(kAggregatedKey) + (core ? " api" : " apis");
+  const auto resources = [&] { return OpenapiDocuments(documents, types).resources(key); };
+  const auto make = [&] { return aggregated_discovery(documents.merged, core); };
   const CachedDocument& json =
       documents.cache.get(key, resources, [&] { return codec::to_json(make()) + "\n"; });
   if (wire == Wire::yaml)
@@ -191,13 +199,18 @@ const CachedDocument& aggregated(Documents& documents, const model::TypeTable& t
 }  // namespace
 
 Documents& Server::State::current_documents() {
-  const std::int64_t generation = parts.registry.served_generation() * 1000 + computed_generation;
+  const std::int64_t remote_generation = aggregator->generation();
+  const std::int64_t generation = parts.registry.served_generation() * 1000 + computed_generation +
+                                  remote_generation * 1'000'000'000'000;
   if (documents.generation != generation) {
     Resources all = parts.registry.types().all();
     for (model::ResourcePointer& resource : computed_resources(computed))
       all.push_back(std::move(resource));
     documents.generation = generation;
-    documents.groups = discovered_groups(std::move(all));
+    const Priorities priorities = aggregator->priorities();
+    documents.groups = discovered_groups(all, priorities);
+    documents.merged = discovered_groups(std::move(all), priorities, aggregator->versions());
+    documents.others = std::make_shared<model::Resource>();
     const OpenapiDocuments openapi(documents, parts.registry.types());
     documents.cache.keep_current([&](const std::string& key) { return openapi.resources(key); });
   }
@@ -216,9 +229,11 @@ void Server::State::serve_openapi(const ExchangePtr& exchange) {
                            revalidated());
   }
   if (path == "v3")
-    return answer_document(exchange, openapi.index(), "text/plain; charset=utf-8", revalidated());
+    return answer_document(exchange, openapi.index([this] { return aggregator->openapi(); }), "text/plain; charset=utf-8", revalidated());
   if (!path.starts_with("v3/")) return exchange->answer(plain_text(404, "404 page not found\n"));
   const std::string name = path.substr(3);
+  if (const Aggregator::Remote* remote = aggregator->find_path("/" + name))
+    return serve_remote(exchange, *remote);
   const std::vector<std::string> names = openapi.names();
   if (!std::binary_search(names.begin(), names.end(), name)) return exchange->answer({404, {}, ""});
   const auto offer = negotiate_offers(accept, kOffersV3);
@@ -264,7 +279,7 @@ void Server::State::serve_discovery(const ExchangePtr& exchange) {
           exchange, aggregated(current_documents(), parts.registry.types(), core, *form),
           std::string(media_type(*form)) + ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
           {{"cache-control", "public"}});
-    return send(core ? api_versions(public_address) : api_group_list(current_documents().groups));
+    return send(core ? api_versions(public_address) : api_group_list(current_documents().merged));
   }
   const bool core = path[0] == "api";
   const DiscoveredGroup* group = find_group(current_documents(), core ? "" : path[1]);

@@ -63,7 +63,7 @@ void Server::State::serve_path(const ExchangePtr& exchange) {
     for (const std::string_view one :
          {"/.well-known/openid-configuration", "/api", "/api/v1", "/apis"})
       paths.push_back(one);
-    for (const DiscoveredGroup& group : current_documents().groups) {
+    for (const DiscoveredGroup& group : current_documents().merged) {
       if (group.name.empty()) continue;
       paths.push_back("/apis/" + group.name);
       for (const DiscoveredVersion& version : group.versions)

@@ -309,7 +309,7 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
     if (subresource == nullptr || (info.parts.size() > 3 && !proxy))
       return exchange->fail(not_found_path());
     if (is_connection(*resource, info.subresource) && (proxy || exchange->request.method != "HEAD"))
-      return serve_connection(exchange, *resource);
+      return serve_connection(exchange, resource);
   }
   const auto verb = verb_of(*exchange, *resource, subresource);
   if (!verb.ok()) return exchange->fail(verb.error());
@@ -323,6 +323,7 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   const std::string include = request->form.include_object;
   request->form = negotiated->form;
   request->form.include_object = include;
+  request->annotations = exchange->annotations;
   if (exchange->audit && request->body.ok()) exchange->audit->request_object(request->body->value);
   if (*verb == Verb::watch) return serve_watch(exchange, *request);
   const bool reads = *verb == Verb::get || *verb == Verb::list;

@@ -35,6 +35,8 @@ struct Exchange {
   std::shared_ptr<void> in_flight;  // until the answer
   std::string audit_id;
   std::shared_ptr<AuditRecord> audit;  // null: not recorded
+  // What admission says for the audit; null: not recorded.
+  std::shared_ptr<std::map<std::string, std::string>> annotations;
   FlowControl::Class flow;
   FlowControl::Seat seat;       // until the answer, or the end of its body
   std::shared_ptr<void> watch;  // counted while it is open
@@ -49,7 +51,10 @@ using ExchangePtr = std::shared_ptr<Exchange>;
 // What is served at one moment, and the documents about it.
 struct Documents {
   std::int64_t generation = -1;
-  std::vector<DiscoveredGroup> groups;
+  std::vector<DiscoveredGroup> groups;  // that this server serves
+  std::vector<DiscoveredGroup> merged;  // with those of other servers
+  // Stands for what other servers say among the resources that a document was made of.
+  model::ResourcePointer others;
   DocumentCache cache;
 };
 
@@ -66,6 +71,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   Documents documents;
   bool stopping = false;
   std::unique_ptr<FlowControl> flows;
+  std::unique_ptr<Aggregator> aggregator;
   std::unique_ptr<HttpServer> http;  // last: its end must find the rest still there
 
   void handle(HttpRequest request, std::shared_ptr<Responder> responder);
@@ -85,7 +91,11 @@ struct Server::State : std::enable_shared_from_this<State> {
   void answer(const ExchangePtr& exchange, bool reads, Result<registry::Response> result);
   void serve_watch(const ExchangePtr& exchange, const registry::Request& request);
   // The pod's log, exec, attach, port-forward and proxies.
-  void serve_connection(const ExchangePtr& exchange, const model::Resource& resource);
+  void serve_connection(const ExchangePtr& exchange, const model::ResourcePointer& resource);
+  // What another API server answers.
+  void serve_remote(const ExchangePtr& exchange, const Aggregator::Remote& remote);
+  // Sends a request on and its answer back; `as_text`: failures are plain text, not a Status.
+  void forward_exchange(const ExchangePtr& exchange, Forwarding plan, bool as_text);
 
   Documents& current_documents();
   // Runs the call once this revision is durable, or with the reason why it is not.

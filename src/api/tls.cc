@@ -414,12 +414,17 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsKeys& keys) 
   return context;
 }
 
+TlsContext::TlsContext(ssl_ctx_st* context) : context_(context) {
+  static std::uint64_t made = 0;
+  id_ = ++made;
+}
+
 TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::make_client(
-    const std::string& authorities_pem) {
+Result<std::shared_ptr<const TlsContext>> TlsContext::make_client(const TlsClientKeys& keys) {
+  const std::string& authorities_pem = keys.authorities_pem;
   SSL_CTX* raw = SSL_CTX_new(TLS_client_method());
   KEELSON_CHECK(raw != nullptr);
   const std::shared_ptr<const TlsContext> context(new TlsContext(raw));
@@ -428,6 +433,14 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make_client(
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
   // A certificate that is trusted itself needs no issuer, as in Go.
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(raw), X509_V_FLAG_PARTIAL_CHAIN);
+  if (!keys.certificate_pem.empty())
+    TRY_VOID(use_keys(
+        raw,
+        {.certificate_pem = keys.certificate_pem, .key_pem = keys.key_pem, .client_ca_pem = {}}));
+  if (keys.trusts_all) {
+    SSL_CTX_set_verify(raw, SSL_VERIFY_NONE, nullptr);
+    return context;
+  }
   if (authorities_pem.empty()) {
     SSL_CTX_set_default_verify_paths(raw);
     return context;

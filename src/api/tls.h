@@ -4,6 +4,7 @@
 // decide, as in Kubernetes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,21 +26,30 @@ struct TlsKeys {
   std::string proxy_ca_pem = {};
 };
 
+// For connections that we make.
+struct TlsClientKeys {
+  std::string authorities_pem;           // whom to trust; empty: whom the system trusts
+  bool trusts_all = false;               // then the server's certificate is not looked at
+  std::string certificate_pem, key_pem;  // shown to servers that ask; empty: none
+};
+
 class TlsContext {
  public:
   // Error: bad_request when a text is no certificate or key, or they do not belong together.
   static Result<std::shared_ptr<const TlsContext>> make(const TlsKeys& keys);
-  // For connections that we make: trusts these authorities, or the system's where there are none.
-  // Error: bad_request when the text holds no certificate.
-  static Result<std::shared_ptr<const TlsContext>> make_client(const std::string& authorities_pem);
+  // Error: bad_request when the authorities hold no certificate or the key does not fit.
+  static Result<std::shared_ptr<const TlsContext>> make_client(const TlsClientKeys& keys);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
   ssl_ctx_st* get() const { return context_; }
+  // No two contexts of this process ever have the same.
+  std::uint64_t id() const { return id_; }
 
  private:
-  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
+  explicit TlsContext(ssl_ctx_st* context);
   ssl_ctx_st* context_;
+  std::uint64_t id_;
 };
 
 struct TlsPeer {

@@ -56,6 +56,24 @@ std::size_t connections_max() {
 
 }  // namespace
 
+// What API servers that extend this one are told: who its clients are, and that requests which it
+// or a front proxy sends on speak for others.
+std::map<std::string, std::string> authentication_of(const api::Pki& pki, const FileParts& given) {
+  const api::FrontProxyOptions& proxy = given.authentication.front_proxy;
+  const auto list = [&](std::string own, const auto& more) {
+    Value names = Value::array({Value(own)});
+    for (const std::string& one : more)
+      if (proxy.on && to_lower(one) != to_lower(own)) names.push_back(one);
+    return codec::to_json(names);
+  };
+  return {{"client-ca-file", pki.ca.certificate_pem},
+          {"requestheader-client-ca-file", pki.proxy_ca.certificate_pem + given.proxy_ca_pem},
+          {"requestheader-allowed-names", list(std::string(api::kFrontProxyName), proxy.names)},
+          {"requestheader-username-headers", list("X-Remote-User", proxy.user_headers)},
+          {"requestheader-group-headers", list("X-Remote-Group", proxy.group_headers)},
+          {"requestheader-extra-headers-prefix", list("X-Remote-Extra-", proxy.extra_prefixes)}};
+}
+
 struct Engine::Parts {
   Parts(host::LinuxLoop& the_loop, EngineOptions the_options)
       : loop(the_loop), options(std::move(the_options)), rng(host::system_seed()) {}
@@ -99,7 +117,8 @@ struct Engine::Parts {
 };
 
 Result<void> Engine::Parts::open() {
-  registry::Settings settings{.own_kinds = options.controllers};
+  registry::Settings settings;
+  settings.own_kinds = options.controllers;
   if (options.controllers) {
     TRY(addresses, net::claim_addresses(*links, *files, {.directory = options.directory}));
     settings.service_range = net::prefix_text(addresses.services);
@@ -114,6 +133,7 @@ Result<void> Engine::Parts::open() {
   TRY(const FileParts given, read_api_files(loop, *files, options.files));
   audit = given.audit;
   proxy_ca_pem = given.proxy_ca_pem;
+  settings.authentication = authentication_of(pki, given);
   if (!given.issuers.empty()) oidc_keys = follow_oidc_keys(loop, given.issuers);
   store::Options store_options{.directory = options.directory + "/store"};
   store_options.sealer = given.sealer;
@@ -213,7 +233,8 @@ Result<void> Engine::Parts::serve() {
       .flow = {.requests_max = options.files.reads_max + options.files.writes_max},
       .audit = audit,
       .connections_max = connections_max(),
-      .version_text = kKubernetesVersion});
+      .version_text = kKubernetesVersion,
+      .proxy_identity = {pki.proxy_client.certificate_pem, pki.proxy_client.key_pem}});
   if (metrics) {
     server->add_group(metrics->group());
     server->add_group(report_group(options.name, [this] { return report(); }));

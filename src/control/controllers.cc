@@ -41,7 +41,6 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<TtlAfterFinishedController>());
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
-  if (!needs.ca_pem.empty()) all.push_back(std::make_unique<AuthenticationPublisher>(needs.ca_pem));
   if (needs.authority != nullptr) {
     all.push_back(std::make_unique<CertificateSigner>(*needs.authority));
     all.push_back(std::make_unique<CertificateCleaner>(*needs.authority));

@@ -2,25 +2,28 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/api_services.h"
+#include "registry/authentication_map.h"
 #include "registry/field_owners.h"
+#include "registry/service_route.h"
 
 namespace keelson::registry {
 
 namespace {
 
+// Whether a Service or an EndpointSlice is what an APIService hangs on.
+bool concerns(std::string_view resource, const Value& object,
+              const std::pair<std::string, std::string>& service) {
+  if (model::namespace_of(object) != service.first) return false;
+  return resource == "services" ? model::name_of(object) == service.second
+                                : is_slice_of(object, service.second);
+}
+
 constexpr std::string_view kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
 constexpr std::string_view kFlows = "flowschemas.flowcontrol.apiserver.k8s.io";
 constexpr std::string_view kLevels = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io";
 constexpr std::string_view kServices = "apiservices.apiregistration.k8s.io";
-
-// The time of a condition that says what it said before stays.
-Value condition_after(const Value& object, Value condition, Instant now) {
-  const Value& before = model::condition_of(object, condition["type"].as_string());
-  condition.set("lastTransitionTime", before["status"] == condition["status"]
-                                          ? before["lastTransitionTime"]
-                                          : Value(to_rfc3339(now)));
-  return condition;
-}
+constexpr std::string_view kConfigMaps = "configmaps";
 
 Result<void> settle_flow(Registry::State& state, const Value& flow) {
   const std::string level = flow["spec"]["priorityLevelConfiguration"]["name"].str();
@@ -44,27 +47,15 @@ Result<void> settle_flow(Registry::State& state, const Value& flow) {
                       "api-priority-and-fairness-config-consumer-v1", true);
 }
 
-Result<void> settle_api_service(Registry::State& state, const Value& service) {
-  const Value& target = service["spec"]["service"];
-  if (target.is_null()) return {};
-  const std::string ns = target["namespace"].str(), name = target["name"].str();
-  const Value& found = state.object("services", ns, name);
-  if (!found.is_null()) return {};
-  const Value condition = condition_after(
-      service,
-      Value::object({{"type", "Available"},
-                     {"status", "False"},
-                     {"reason", "ServiceNotFound"},
-                     {"message", "service/" + name + " in " + quote(ns) + " is not present"}}),
-      state.now());
-  if (model::condition_of(service, "Available")["message"] == condition["message"]) return {};
-  Value status = service["status"];
-  if (!status.is_object()) status = Value::object();
-  status.set("conditions", Value::array({condition}));
-  return write_status(state, kServices, model::name_of(service), status, "kube-apiserver", false);
-}
-
 }  // namespace
+
+Value condition_after(const Value& object, Value condition, Instant now) {
+  const Value& before = model::condition_of(object, condition["type"].as_string());
+  condition.set("lastTransitionTime", before["status"] == condition["status"]
+                                          ? before["lastTransitionTime"]
+                                          : Value(to_rfc3339(now)));
+  return condition;
+}
 
 const Identity& server_identity() {
   static const Identity identity{
@@ -113,7 +104,8 @@ Result<void> write_status(Registry::State& state, std::string_view resource, std
 
 Result<void> Registry::State::settle_one(const std::string& resource, const std::string& name) {
   if (resource == kDefinitions) return settle_definition(name);
-  if (resource == kServices) return settle_api_service(*this, Value(object(kServices, "", name)));
+  if (resource == kServices) return settle_api_service(*this, name);
+  if (resource == kConfigMaps) return settle_authentication(*this);
   if (resource == kFlows) {
     const Value flow = object(kFlows, "", name);
     return flow.is_null() ? Result<void>() : settle_flow(*this, flow);
@@ -148,22 +140,48 @@ void Registry::State::mark_all_unsettled() {
   for (const std::string_view resource : {kDefinitions, kServices, kFlows})
     for (const store::EntryPtr& one : entries(resource))
       unsettled_.emplace(resource, model::name_of(one->value()));
+  for (const store::EntryPtr& one : entries(kServices))
+    note_api_service(*this, Value(), one->value());
+  for (const store::EntryPtr& one : entries(kDefinitions))
+    for (const std::string& name : api_services_of(one->value()))
+      unsettled_.emplace(kServices, name);
+  unsettled_.emplace(kConfigMaps, kAuthenticationMap);
+}
+
+void Registry::State::require_settling(const std::string& api_service) {
+  unsettled_.emplace(kServices, api_service);
 }
 
 void Registry::State::observe(std::string_view resource, const Value& before, const Value& after) {
   const Value& object = after.is_null() ? before : after;
   const std::string name(model::name_of(object));
   if (resource == "services") addresses.observe(before, after);
-  if (resource == kServices) ++served_generation;
+  if (resource == kServices) {
+    ++served_generation;
+    note_api_service(*this, before, after);
+  }
+  if (resource == "services" || resource == "endpointslices.discovery.k8s.io")
+    for (const auto& [api_service, service] : remote_apis)
+      if (concerns(resource, object, service)) unsettled_.emplace(kServices, api_service);
+  if (resource == kConfigMaps && name == kAuthenticationMap &&
+      model::namespace_of(object) == "kube-system")
+    unsettled_.emplace(resource, name);
   if (resource == kDefinitions) {
     unsettled_.emplace(resource, name);
+    for (const Value& version : {before, after})
+      for (const std::string& api_service : api_services_of(version))
+        unsettled_.emplace(kServices, api_service);
     // A name that became free may be what another definition waits for.
     if (after.is_null())
       for (const store::EntryPtr& other : entries(kDefinitions))
         if (other->value()["spec"]["group"] == object["spec"]["group"])
           unsettled_.emplace(resource, model::name_of(other->value()));
   }
-  if (resource == kServices || resource == kFlows || resource == kLevels)
+  // The status of another server's APIService follows from asking it, which is not asked for again.
+  const bool only_status = resource == kServices && !after["spec"]["service"].is_null() &&
+                           before["spec"] == after["spec"] &&
+                           before["metadata"]["labels"] == after["metadata"]["labels"];
+  if ((resource == kServices && !only_status) || resource == kFlows || resource == kLevels)
     unsettled_.emplace(resource, name);
   // The last object of a definition that ends.
   if (after.is_null() && resource.find('.') != std::string_view::npos)

@@ -17,6 +17,9 @@ const Identity& server_identity();
 Request system_request(const Registry::State& state, std::string_view resource,
                        std::string_view namespace_, std::string_view name);
 
+// The condition with its time: one that says what it said before keeps that.
+Value condition_after(const Value& object, Value condition, Instant now);
+
 // Replaces the status of a cluster-scoped object; as server-side apply or as an update. What is not
 // there is not written.
 Result<void> write_status(Registry::State& state, std::string_view resource, std::string_view name,

@@ -1,4 +1,5 @@
-// Binding a pod to a node, and evicting it under its disruption budget.
+// Binding a pod to a node, evicting it under its disruption budget, and the admission of whatever a
+// subresource takes instead of its object.
 #include "base/text.h"
 #include "model/meta.h"
 #include "model/selector.h"
@@ -21,7 +22,32 @@ Response created_status(Call& call, std::int64_t revision) {
   return response;
 }
 
+std::optional<model::Resource> kind_of_body(const Call& call) {
+  const model::Subresource* part = call.subresource;
+  if (part == nullptr || part->kind.empty() || part->kind == call.resource->kind ||
+      part->name == "scale")
+    return std::nullopt;
+  model::Resource kind;
+  kind.group = part->group;
+  kind.version = part->version;
+  kind.kind = part->kind;
+  kind.type = part->type;
+  return kind;
+}
+
 namespace {
+
+// Admission of what a subresource takes, which is another kind than its object.
+Result<void> admit_body(Registry::State& state, Call& call, Admission::Operation operation,
+                        Value& body) {
+  if (const auto kind = kind_of_body(call)) {
+    body.set("apiVersion", kind->group.empty() ? kind->version : kind->group + "/" + kind->version);
+    body.set("kind", kind->kind);
+  }
+  Admission admission(state, call, operation, body, Value());
+  TRY_VOID(admission.mutate());
+  return admission.validate();
+}
 
 void set_condition(Value& pod, Value condition) {
   Value& conditions = pod.edit("status").edit("conditions");
@@ -50,7 +76,7 @@ Request pod_request(const Call& call, std::string_view name) {
 Result<Response> bind_pod(Registry::State& state, Call& call) {
   TRY_VOID(check_options(call, "CreateOptions"));
   if (!call.request.body.ok()) return call.request.body.error();
-  const Value& binding = call.request.body->value;
+  Value binding = call.request.body->value;
   const Value& target = binding["target"];
   const std::string name =
       call.request.resource == "bindings" ? binding["metadata"]["name"].str() : call.request.name;
@@ -64,6 +90,7 @@ Result<Response> bind_pod(Registry::State& state, Call& call) {
   if (target["name"].as_string().empty()) problems.push_back("target.name: Required value");
   if (!problems.empty())
     return unknown(problems.size() == 1 ? problems.front() : "[" + join(problems, ", ") + "]");
+  TRY_VOID(admit_body(state, call, Admission::Operation::create, binding));
   const Request request = pod_request(call, name);
   TRY(Call inner, state.open(request));
   const GroupName pods{"", "pods"};
@@ -196,16 +223,6 @@ Result<void> mark_evicted(Registry::State& state, const Call& call, const Value&
   return {};
 }
 
-// Admission webhooks of a subresource whose body is another kind.
-Result<void> allow_body(Registry::State& state, Call& call, Value& body) {
-  body.set("apiVersion", call.subresource->group + "/" + call.subresource->version);
-  body.set("kind", call.subresource->kind);
-  const Value none;
-  Admission admission(state, call, Admission::Operation::create, body, none);
-  TRY_VOID(admission::mutating_webhooks(admission));
-  return admission::validating_webhooks(admission);
-}
-
 }  // namespace
 
 Result<Response> evict_pod(Registry::State& state, Call& call) {
@@ -216,7 +233,7 @@ Result<Response> evict_pod(Registry::State& state, Call& call) {
   if (eviction["metadata"]["name"].as_string() != name)
     return bad_request("name in URL does not match name in Eviction object");
   // Before anything is written, which a run that ends to ask webhooks must not have done.
-  TRY_VOID(allow_body(state, call, eviction));
+  TRY_VOID(admit_body(state, call, Admission::Operation::create, eviction));
   Request request = pod_request(call, name);
   request.verb = Verb::remove;
   request.body = codec::JsonDocument{eviction["deleteOptions"], {}};
@@ -264,23 +281,27 @@ Result<Response> compute(Registry::State& state, Call& call) {
   if (!state.environment.compute) return internal_error("this server computes no reviews");
   TRY_VOID(check_options(call, "CreateOptions"));
   if (!call.request.body.ok()) return call.request.body.error();
-  model::Resource kind = *call.resource;
-  if (call.subresource) {
-    kind = {};
-    kind.group = call.subresource->group;
-    kind.version = call.subresource->version;
-    kind.kind = call.subresource->kind;
-    kind.type = call.subresource->type;
-  }
+  const model::Resource kind = kind_of_body(call).value_or(*call.resource);
   TRY(Value object, state.decode_as(call, kind, *call.request.body));
   track_update(state.types, kind, call.strategy, Value(), object,
                {call.manager(), call.request.subresource, call.now});
-  if (call.subresource) TRY_VOID(allow_body(state, call, object));
+  TRY_VOID(admit_body(state, call, Admission::Operation::create, object));
   TRY(Value answer, state.environment.compute(call.request, object));
   return state.answer(call, Object(std::move(answer)), 201);
 }
 
 }  // namespace
+
+Result<Response> admit_connection(Registry::State& state, Call& call) {
+  if (!call.request.body.ok()) return call.request.body.error();
+  Value options = call.request.body->value;
+  if (!options.is_object()) options = Value::object();
+  TRY_VOID(admit_body(state, call, Admission::Operation::connect, options));
+  Response response;
+  response.warnings = std::move(call.warnings);
+  response.object = Object(std::move(options));
+  return response;
+}
 
 std::optional<Result<Response>> Registry::State::special(Call& call) {
   const std::string& part = call.request.subresource;

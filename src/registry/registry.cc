@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/api_services.h"
 #include "registry/state.h"
 #include "registry/subresources.h"
 
@@ -28,14 +29,15 @@ Error method_not_allowed() {
 }
 
 std::string_view verb_name(Verb verb) {
-  constexpr std::string_view kNames[] = {"get",    "list",  "watch",  "create",
-                                         "update", "patch", "delete", "deletecollection"};
+  constexpr std::string_view kNames[] = {
+      "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "connect"};
   return kNames[static_cast<std::size_t>(verb)];
 }
 
 bool is_allowed(const Call& call) {
   const std::string_view verb = verb_name(call.request.verb);
   if (!call.subresource) return call.resource->has_verb(verb);
+  if (call.request.verb == Verb::connect) return true;
   for (const std::string& one : call.subresource->verbs)
     if (one == verb) return true;
   return false;
@@ -45,6 +47,7 @@ bool is_allowed(const Call& call) {
 
 Result<Response> Registry::execute(const Request& request) {
   TRY(Call call, state_->open(request));
+  if (request.annotations) request.annotations->clear();
   if (!is_allowed(call)) return method_not_allowed();
   Result<Response> result = state_->perform(call);
   // What follows the request is the server's own and asks nobody.
@@ -63,6 +66,7 @@ Result<Response> Registry::execute(const Request& request) {
 }
 
 Result<Response> Registry::State::perform(Call& call) {
+  if (call.request.verb == Verb::connect) return admit_connection(*this, call);
   if (call.resource_name() == "componentstatuses") return component_statuses(*this, call);
   if (call.subresource || !call.resource->stored)
     if (auto answer = special(call)) return std::move(*answer);
@@ -74,7 +78,8 @@ Result<Response> Registry::State::perform(Call& call) {
     case Verb::patch: return patch(call);
     case Verb::remove: return remove(call);
     case Verb::remove_collection: return remove_collection(call);
-    case Verb::watch: break;
+    case Verb::watch:
+    case Verb::connect: break;
   }
   return method_not_allowed();
 }
@@ -244,6 +249,17 @@ std::int64_t Registry::revision() const {
 
 const model::TypeTable& Registry::types() const {
   return state_->types;
+}
+
+void Registry::follow_remote_apis(std::function<void(const std::string&)> call) {
+  state_->ask_remote_api = std::move(call);
+  for (const auto& [name, service] : state_->remote_apis) state_->require_settling(name);
+  state_->settle();
+}
+
+void Registry::report_remote_api(const std::string& api_service, const Result<void>& asked) {
+  report_asked(*state_, api_service, asked);
+  state_->settle();
 }
 
 std::int64_t Registry::served_generation() const {

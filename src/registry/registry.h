@@ -14,6 +14,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -88,6 +89,9 @@ struct Settings {
   std::string advertise_address = "127.0.0.1";  // of the kubernetes Service's endpoint
   int advertise_port = 6443;
   bool own_kinds = true;  // the definitions of keelson.dev exist from the start
+  // What the ConfigMap kube-system/extension-apiserver-authentication tells API servers that extend
+  // this one: whose client certificates and proxy headers to trust. Empty: there is none.
+  std::map<std::string, std::string> authentication = {};
 };
 
 class Registry {
@@ -118,6 +122,14 @@ class Registry {
   Value get(std::string_view resource, std::string_view namespace_, std::string_view name) const;
   std::vector<Value> list(std::string_view resource, std::string_view namespace_ = {}) const;
   std::int64_t revision() const;
+
+  // API servers behind APIServices. `call` is told, at once, of each whose Service has endpoints
+  // and that should therefore be asked, whenever anything about it changed; the names may be of
+  // ones that are gone by then.
+  void follow_remote_apis(std::function<void(const std::string& api_service)> call);
+  // What came of asking: the condition Available is written if it changes anything. Nothing is
+  // written where the Service has no endpoints any more.
+  void report_remote_api(const std::string& api_service, const Result<void>& asked);
 
   // Discovery changes (CRDs, APIServices): counts up with every change of what is served.
   std::int64_t served_generation() const;

@@ -38,7 +38,8 @@ enum class Verb : std::uint8_t {
   update,
   patch,
   remove,
-  remove_collection
+  remove_collection,
+  connect  // admission of exec, attach, portforward and proxy alone; their options are the body
 };
 enum class PatchType : std::uint8_t { json, merge, strategic, apply };
 
@@ -92,6 +93,8 @@ struct Request {
   Options options;
   Form form;
   Identity identity;
+  // Where admission leaves what it has to say to the audit log; null: nobody listens.
+  std::shared_ptr<std::map<std::string, std::string>> annotations = {};
 
   bool dry() const { return !options.dry_run.empty(); }
 };

@@ -59,6 +59,9 @@ struct Registry::State {
   ServiceAddresses addresses;
   std::int64_t served_generation = 1;
   std::shared_ptr<class PolicyPrograms> policy_programs;  // made when first needed
+  // APIServices that stand for other servers, with their Services (namespace, name).
+  std::map<std::string, std::pair<std::string, std::string>> remote_apis;
+  std::function<void(const std::string&)> ask_remote_api;  // empty: nobody asks
   std::int64_t history_start = 0;  // watches from before are told to list first
 
   // What the request that runs now asks of webhooks; null: it cannot.
@@ -143,6 +146,7 @@ struct Registry::State {
   Result<void> free_definition(const Value& definition);
   // A crash may have come between a write and what follows it.
   void mark_all_unsettled();
+  void require_settling(const std::string& api_service);
 
  private:
   // Resource and name.

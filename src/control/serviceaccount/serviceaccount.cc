@@ -9,7 +9,6 @@ namespace keelson::control {
 namespace {
 
 constexpr std::string_view kAccount = "default";
-constexpr std::string_view kAuthentication = "extension-apiserver-authentication";
 constexpr std::string_view kConfigMap = "kube-root-ca.crt";
 
 cluster::Watch watch_namespaces() {
@@ -87,22 +86,6 @@ cluster::Plan RootCaPublisher::reconcile(const cluster::Sync& sync) {
   if (!exists) map = in_namespace("ConfigMap", ns, kConfigMap);
   map.set("data", data);
   map.edit("metadata").edit("annotations").set("kubernetes.io/description", note);
-  return settle(exists ? update("configmaps", std::move(map))
-                       : create("configmaps", std::move(map)));
-}
-
-std::vector<cluster::Watch> AuthenticationPublisher::watches() const {
-  return {watch_namespaces(), watch_name("configmaps", kAuthentication)};
-}
-
-cluster::Plan AuthenticationPublisher::reconcile(const cluster::Sync& sync) {
-  const std::string& ns = sync.key.name;
-  if (ns != "kube-system" || !is_active(sync.view.get("namespaces", "", ns))) return {};
-  Value map = sync.view.get("configmaps", ns, kAuthentication);
-  const bool exists = !map.is_null();
-  if (exists && map["data"]["client-ca-file"].as_string() == ca_pem_) return {};
-  if (!exists) map = in_namespace("ConfigMap", ns, kAuthentication);
-  map.edit("data").set("client-ca-file", ca_pem_);
   return settle(exists ? update("configmaps", std::move(map))
                        : create("configmaps", std::move(map)));
 }

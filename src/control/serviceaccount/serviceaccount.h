@@ -31,18 +31,4 @@ class RootCaPublisher : public cluster::Controller {
   std::string ca_pem_;
 };
 
-// The ConfigMap kube-system/extension-apiserver-authentication, from which API servers that extend
-// this one learn whose client certificates to trust.
-// Behaviour: pkg/controlplane/controller/clusterauthenticationtrust.
-class AuthenticationPublisher : public cluster::Controller {
- public:
-  explicit AuthenticationPublisher(std::string ca_pem) : ca_pem_(std::move(ca_pem)) {}
-  std::string_view name() const override { return "cluster-authentication-trust-controller"; }
-  std::vector<cluster::Watch> watches() const override;
-  cluster::Plan reconcile(const cluster::Sync& sync) override;
-
- private:
-  std::string ca_pem_;
-};
-
 }  // namespace keelson::control

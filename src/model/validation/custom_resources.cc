@@ -384,7 +384,8 @@ void check_definition(const Value& object, FieldErrors& errors) {
   check_metadata(object["metadata"], false, subdomain_name, metadata, errors);
   const Value& spec = object["spec"];
   const std::string name = object["metadata"]["name"].str();
-  if (name != spec["names"]["plural"].str() + '.' + spec["group"].str())
+  // One without a name is told of that alone.
+  if (!name.empty() && name != spec["names"]["plural"].str() + '.' + spec["group"].str())
     errors.invalid(metadata.child("name"), name, "must be spec.names.plural+\".\"+spec.group");
   check_definition_spec(spec, false, errors);
   check_rest(object, Value(), errors);

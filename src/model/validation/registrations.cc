@@ -100,7 +100,7 @@ void check_api_service(const Value& object, FieldErrors& errors) {
   const std::string name = object["metadata"]["name"].str(), group = spec["group"].str(),
                     version = spec["version"].str();
   const std::string wanted = version + '.' + group;
-  if (path_segment_messages(name).empty() && name != wanted)
+  if (!name.empty() && path_segment_messages(name).empty() && name != wanted)
     errors.invalid(metadata.child("name"), name,
                    "must be `spec.version+\".\"+spec.group`: " + codec::to_json(Value(wanted)));
   if (group.empty() && version != "v1")

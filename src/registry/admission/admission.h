@@ -43,6 +43,11 @@ class Admission {
   std::string name() const;
   const std::string& namespace_name() const { return call_.request.namespace_; }
   Error refuse(std::string_view why) const;  // `pods "a" is forbidden: WHY`
+  // For the audit log; the first of a key stays. Keys that begin with "patch." hold what was
+  // written, for levels that record that.
+  void annotate(const std::string& key, std::string value) const {
+    if (call_.request.annotations) call_.request.annotations->emplace(key, std::move(value));
+  }
 
   // Which mutating webhooks (or policies) have to be asked again, because the object changed after
   // they saw it.

@@ -102,6 +102,8 @@ Result<Value> mutated(Admission& admission, const CompiledPolicy& policy,
     TRY(const bool holds, run.conditions_hold());
     if (!holds) return object;
   }
+  const std::optional<model::Resource> body = kind_of_body(admission.call());
+  const model::Resource& kind = body ? *body : version;
   for (std::size_t i = 0; i < policy.mutations.size(); ++i) {
     PolicyRun run(admission, policy, version, object, old, parameter);
     const Datum result = run.evaluate(policy.mutations[i]);
@@ -109,11 +111,10 @@ Result<Value> mutated(Admission& admission, const CompiledPolicy& policy,
       return failure("expression '" + policy.mutations[i].text +
                      "' resulted in error: " + std::string(result.text()));
     const bool json = policy.spec["mutations"][i]["patchType"].as_string() == "JSONPatch";
-    TRY(object, json ? apply_json(object, result) : apply_configuration(version, object, result));
-    if (is_scale(admission)) continue;
-    TRY(model::Decoded decoded,
-        model::decode_value(version, object, model::FieldValidation::ignore));
-    model::apply_defaults(version, decoded.object);
+    TRY(object, json ? apply_json(object, result) : apply_configuration(kind, object, result));
+    if (is_scale(admission) || (body && body->type == nullptr)) continue;
+    TRY(model::Decoded decoded, model::decode_value(kind, object, model::FieldValidation::ignore));
+    model::apply_defaults(kind, decoded.object);
     object = std::move(decoded.object);
   }
   return object;
@@ -127,7 +128,7 @@ Result<Value> to_worked_version(Admission& admission, const model::Resource& ver
     set_scale_replicas(admission.call(), scaled, object["spec"]["replicas"].as_int());
     return scaled;
   }
-  if (version.version == present.version) return object;
+  if (version.version == present.version || kind_of_body(admission.call())) return object;
   if (present.custom) return crds::convert(admission.state(), version, present, object);
   return admission.state().converted(version, present, object);
 }

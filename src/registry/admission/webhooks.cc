@@ -32,6 +32,41 @@ void take_warnings(Admission& admission, const Value& response) {
     if (!one.as_string().empty()) admission.call().warn(one.str());
 }
 
+void take_annotations(const Admission& admission, const Hook& hook, const Value& response) {
+  for (const codec::Member& one : response["auditAnnotations"].members())
+    admission.annotate(hook.name() + "/" + std::string(one.key()), one.value.str());
+}
+
+// What the audit log learns of each mutating webhook that was asked: whether it changed anything,
+// and what; or that its failure was passed over.
+class MutationNotes {
+ public:
+  MutationNotes(const Admission& admission, const Hook& hook, bool again, std::size_t index)
+      : admission_(admission),
+        hook_(hook),
+        place_("round_" + std::string(again ? "1" : "0") + "_index_" + std::to_string(index)) {}
+  void asked(bool changed) const {
+    const Value note = Value::object(
+        {{"configuration", hook_.configuration}, {"webhook", hook_.name()}, {"mutated", changed}});
+    admission_.annotate("mutation.webhook.admission.k8s.io/" + place_, codec::to_json(note));
+  }
+  void patched(const Value& patch) const {
+    const Value note = Value::object({{"configuration", hook_.configuration},
+                                      {"webhook", hook_.name()},
+                                      {"patch", patch},
+                                      {"patchType", "JSONPatch"}});
+    admission_.annotate("patch.webhook.admission.k8s.io/" + place_, codec::to_json(note));
+  }
+  void failed_open() const {
+    admission_.annotate("failed-open.mutation.webhook.admission.k8s.io/" + place_, hook_.name());
+  }
+
+ private:
+  const Admission& admission_;
+  const Hook& hook_;
+  std::string place_;
+};
+
 // Why a patch does not apply, in the words of evanphx/json-patch.
 std::string problem_of(Value object, const Value& patch) {
   for (const Value& step : patch.elements()) {
@@ -73,11 +108,21 @@ Result<Value> patched(Admission& admission, const Hook& hook, const model::Resou
     set_scale_replicas(call, object, (*after)["spec"]["replicas"].as_int());
     return object;
   }
-  if (!version.custom && (*after)["kind"].as_string() != version.kind)
+  const std::optional<model::Resource> body = kind_of_body(call);
+  const std::string& kind = body ? body->kind : version.kind;
+  if (!version.custom && (*after)["kind"].as_string() != kind)
     return internal_error("no kind " + quote((*after)["kind"].as_string()) +
                           " is registered for version " +
                           quote((*after)["apiVersion"].as_string()) +
                           " in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
+  // The options of connections have no schema here; whoever uses them looks at what it knows.
+  if (body && body->type == nullptr) return std::move(*after);
+  if (body) {
+    auto decoded = model::decode_value(*body, *after, model::FieldValidation::ignore);
+    if (!decoded.ok()) return internal_error(decoded.error().message);
+    model::apply_defaults(*body, decoded->object);
+    return std::move(decoded->object);
+  }
   auto decoded = model::decode_value(version, *after, model::FieldValidation::ignore);
   if (!decoded.ok()) return internal_error(decoded.error().message);
   model::apply_defaults(version, decoded->object);
@@ -88,7 +133,8 @@ Result<Value> patched(Admission& admission, const Hook& hook, const model::Resou
 
 // Applies what a mutating webhook answered; true if that changed the object.
 Result<bool> apply_opinion(Admission& admission, const Hook& hook, const model::Resource& version,
-                           const Value& response, std::string& problem) {
+                           const Value& response, const MutationNotes& notes,
+                           std::string& problem) {
   const std::string_view encoded = response["patch"].as_string();
   if (encoded.empty()) return false;
   const auto text = from_base64(encoded);
@@ -104,6 +150,7 @@ Result<bool> apply_opinion(Admission& admission, const Hook& hook, const model::
     return false;
   }
   TRY(Value object, patched(admission, hook, version, *patch));
+  notes.patched(patch->value);
   const bool changed = !(object == admission.object());
   admission.object() = std::move(object);
   return changed;
@@ -117,10 +164,12 @@ Result<void> mutating_webhooks(Admission& admission) {
   if (hooks.empty()) return {};
   Admission::Rounds& rounds = admission.webhook_rounds();
   rounds.begin(admission.object());
-  for (const Hook& hook : hooks) {
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    const Hook& hook = hooks[i];
     TRY(const auto interest, webhooks::interest_of(admission, hook));
     if (!interest || rounds.skips(hook.id())) continue;
     const Opinion opinion = webhooks::opinion_of(admission, hook, **interest, true);
+    const MutationNotes notes(admission, hook, rounds.again, i);
     std::string problem = opinion.why;
     bool changed = false;
     switch (opinion.kind) {
@@ -129,11 +178,16 @@ Result<void> mutating_webhooks(Admission& admission) {
       case Opinion::Kind::failed: break;
       case Opinion::Kind::answered:
         take_warnings(admission, opinion.response);
-        if (!opinion.response["allowed"].as_bool())
+        take_annotations(admission, hook, opinion.response);
+        if (!opinion.response["allowed"].as_bool()) {
+          notes.asked(false);
           return webhooks::rejection(hook, opinion.response);
-        TRY(changed, apply_opinion(admission, hook, **interest, opinion.response, problem));
+        }
+        TRY(changed, apply_opinion(admission, hook, **interest, opinion.response, notes, problem));
         break;
     }
+    notes.asked(changed);
+    if (!problem.empty() && hook.ignores_failure()) notes.failed_open();
     if (changed) rounds.changed();
     if (hook.spec["reinvocationPolicy"].as_string() == "IfNeeded") rounds.asked.insert(hook.id());
     if (!problem.empty() && !hook.ignores_failure()) return webhooks::failure(hook, problem);
@@ -146,6 +200,7 @@ Result<void> validating_webhooks(Admission& admission) {
   if (is_left_alone(admission)) return {};
   std::optional<Error> refusal;
   bool unknown = false;
+  std::size_t asked = 0;
   for (const Hook& hook : webhooks::hooks_of(admission.state(), kValidating)) {
     TRY(const auto interest, webhooks::interest_of(admission, hook));
     if (!interest) continue;
@@ -155,14 +210,21 @@ Result<void> validating_webhooks(Admission& admission) {
       case Opinion::Kind::unknown: unknown = true; break;
       case Opinion::Kind::refused: error = webhooks::no_dry_run(hook); break;
       case Opinion::Kind::failed:
-        if (!hook.ignores_failure()) error = webhooks::failure(hook, opinion.why);
+        if (!hook.ignores_failure())
+          error = webhooks::failure(hook, opinion.why);
+        else
+          admission.annotate("failed-open.validating.webhook.admission.k8s.io/round_0_index_" +
+                                 std::to_string(asked),
+                             hook.name());
         break;
       case Opinion::Kind::answered:
         take_warnings(admission, opinion.response);
+        take_annotations(admission, hook, opinion.response);
         if (!opinion.response["allowed"].as_bool())
           error = webhooks::rejection(hook, opinion.response);
         break;
     }
+    ++asked;
     if (error && !refusal) refusal = std::move(error);
   }
   if (unknown) return Exchange::waiting();

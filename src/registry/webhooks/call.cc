@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "base/prng.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
 #include "model/meta.h"
+#include "registry/service_route.h"
 
 namespace keelson::registry::webhooks {
 
@@ -16,49 +18,13 @@ std::string seconds_text(Duration timeout) {
   return std::to_string((timeout.count_nanoseconds() + second - 1) / second) + "s";
 }
 
-// The first ready endpoint behind a port of a service.
-struct Endpoint {
-  std::string address;
-  int port = 0;
-  std::string problem;
-};
-
-Endpoint endpoint_of(Registry::State& state, const std::string& ns, const std::string& name,
-                     std::int64_t port) {
-  Endpoint out;
-  const Value service = state.object("services", ns, name);
-  if (service.is_null()) {
-    out.problem = "service " + quote(name) + " not found";
-    return out;
-  }
-  const Value* found = nullptr;
-  for (const Value& one : service["spec"]["ports"].elements())
-    if (one["port"].as_int() == port) found = &one;
-  if (found == nullptr) {
-    out.problem = "no service port " + std::to_string(port) + " found for service " + quote(name);
-    return out;
-  }
-  if (service["spec"]["type"].as_string() == "ExternalName") {
-    out.address = service["spec"]["externalName"].str();
-    out.port = static_cast<int>(port);
-    return out;
-  }
-  for (const store::EntryPtr& entry : state.entries("endpointslices.discovery.k8s.io", ns)) {
-    const Value slice = entry->value();
-    if (model::label_of(slice, "kubernetes.io/service-name") != name) continue;
-    for (const Value& one : slice["ports"].elements()) {
-      if (!(one["name"].as_string() == (*found)["name"].as_string())) continue;
-      for (const Value& endpoint : slice["endpoints"].elements()) {
-        if (!endpoint["conditions"]["ready"].as_bool(true) || endpoint["addresses"].empty())
-          continue;
-        out.address = endpoint["addresses"][0].str();
-        out.port = static_cast<int>(one["port"].as_int());
-        return out;
-      }
-    }
-  }
-  out.problem = "no endpoints available for service " + quote(name);
-  return out;
+// Which endpoint of a service is asked; another one for another body, so that they share the work.
+Result<ServiceRoute> route_in(Registry::State& state, const std::string& ns,
+                              const std::string& name, std::int64_t port, std::uint64_t choice) {
+  std::vector<Value> slices;
+  for (const store::EntryPtr& entry : state.entries("endpointslices.discovery.k8s.io", ns))
+    slices.push_back(entry->value());
+  return route_to(name, port, state.object("services", ns, name), slices, choice);
 }
 
 // "https://host:port/path" taken apart; it was validated when it was written.
@@ -135,10 +101,13 @@ WebhookCall call_of(Registry::State& state, const Value& client_config, Duration
     call.host = name + "." + ns + ".svc";
     call.target = path;
     base = "https://" + call.host + ":" + std::to_string(port) + path;
-    Endpoint endpoint = endpoint_of(state, ns, name, port);
-    call.address = std::move(endpoint.address);
-    call.port = endpoint.port;
-    call.problem = std::move(endpoint.problem);
+    const auto route = route_in(state, ns, name, port, hash64(call.body));
+    if (route.ok()) {
+      call.address = route->address;
+      call.port = route->port;
+    } else {
+      call.problem = route.error().message;
+    }
   } else {
     take_apart(base, call);
   }

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "model/meta.h"
-#include "model/selector.h"
 #include "registry/admission/policies.h"
 #include "registry/admission/rules.h"
 #include "registry/crds/versions.h"
@@ -17,46 +16,6 @@ namespace keelson::registry::webhooks {
 namespace {
 
 constexpr std::string_view kReviewKind = "AdmissionReview";
-
-bool is_namespace(const model::Resource& resource) {
-  return resource.group.empty() && resource.plural == "namespaces";
-}
-
-// attributes.GetNamespace(): of a namespace it is its own name.
-std::string namespace_of(Admission& admission) {
-  if (is_namespace(*admission.call().resource)) return admission.name();
-  return admission.call().storage->namespaced ? admission.namespace_name() : "";
-}
-
-bool rule_matches(Admission& admission, const Value& rule, const model::Resource& resource) {
-  const std::string_view scope = rule["scope"].as_string();
-  const bool cluster = is_namespace(resource) || namespace_of(admission).empty();
-  if (scope == "Namespaced" && cluster) return false;
-  if (scope == "Cluster" && !cluster) return false;
-  return rule_names(admission, rule, resource);
-}
-
-// Whether a selector that selects something matches any of these labels.
-bool selects(const Value& selector, const std::vector<Value>& labels) {
-  if (selector["matchLabels"].empty() && selector["matchExpressions"].empty()) return true;
-  const auto parsed = model::LabelSelector::of(selector);
-  if (!parsed.ok()) return false;
-  return std::any_of(labels.begin(), labels.end(),
-                     [&](const Value& one) { return parsed->matches(one); });
-}
-
-Result<bool> namespace_selected(Admission& admission, const Value& selector) {
-  if (selector["matchLabels"].empty() && selector["matchExpressions"].empty()) return true;
-  const std::string name = namespace_of(admission);
-  // Nothing of the whole cluster but namespaces themselves is exempted by labels.
-  if (name.empty()) return true;
-  const bool own = is_namespace(*admission.call().resource) && admission.subresource().empty();
-  if (own && !admission.removing())
-    return selects(selector, {model::labels_of(admission.object())});
-  const Value found = admission.state().object("namespaces", "", name);
-  if (found.is_null()) return not_found({"", "namespaces"}, name);
-  return selects(selector, {model::labels_of(found)});
-}
 
 Value group_version(const model::Resource& resource, const char* what, std::string_view name) {
   return Value::object({{"group", resource.group}, {"version", resource.version}, {what, name}});
@@ -166,22 +125,18 @@ bool is_exempt(const Admission& admission) {
 
 Result<std::optional<model::ResourcePointer>> interest_of(Admission& admission, const Hook& hook) {
   using Interest = std::optional<model::ResourcePointer>;
-  const auto in_namespace = namespace_selected(admission, hook.spec["namespaceSelector"]);
+  const auto in_namespace = namespace_fits(admission, hook.spec["namespaceSelector"]);
   if (in_namespace.ok() && !*in_namespace) return Interest();
-  if (!selects(hook.spec["objectSelector"],
-               {model::labels_of(admission.object()), model::labels_of(admission.old())}))
-    return Interest();
-  const model::ResourcePointer& asked = admission.call().resource;
-  Interest found;
-  for (const Value& rule : hook.spec["rules"].elements())
-    if (rule_matches(admission, rule, *asked)) found = asked;
-  if (!found && hook.spec["matchPolicy"].as_string() == "Equivalent")
-    for (const Value& rule : hook.spec["rules"].elements())
-      for (const model::ResourcePointer& other :
-           admission.state().types.versions(admission.call().storage->name()))
-        if (!found && rule_matches(admission, rule, *other)) found = other;
-  if (found && !in_namespace.ok()) return in_namespace.error();
-  if (!found || hook.spec["matchConditions"].empty()) return found;
+  const auto of_object = object_fits(admission, hook.spec["objectSelector"]);
+  if (of_object.ok() && !*of_object) return Interest();
+  const model::ResourcePointer version =
+      named_version(admission, hook.spec["rules"],
+                    hook.spec["matchPolicy"].as_string("Equivalent") == "Equivalent");
+  if (!version) return Interest();
+  if (!in_namespace.ok()) return in_namespace.error();
+  if (!of_object.ok()) return of_object.error();
+  const Interest found = version;
+  if (hook.spec["matchConditions"].empty()) return found;
   TRY(const Value object, object_in(admission, **found, admission.object()));
   TRY(const Value old, object_in(admission, **found, admission.old()));
   const auto holds =
@@ -195,6 +150,7 @@ Result<Value> object_in(Admission& admission, const model::Resource& version, co
   if (object.is_null()) return object;
   Call& call = admission.call();
   if (call.request.subresource == "scale") return scale_view(call, object);
+  if (kind_of_body(call)) return object;
   if (call.storage->custom) return crds::convert(admission.state(), *call.storage, version, object);
   return admission.state().converted(*call.storage, version, object);
 }
