@@ -232,7 +232,8 @@ HttpCall Aggregator::call_to(const Place& place, std::string target) const {
   return call;
 }
 
-void Aggregator::ask(const std::string& name) {
+// By value: what calls may end with the timer that is dropped here.
+void Aggregator::ask(std::string name) {
   refresh();
   const Remote* remote = named(name);
   if (remote == nullptr) return;
@@ -277,6 +278,7 @@ void Aggregator::asked(const std::string& name, const std::string& url,
   }
   state.failures = 0;
   rest(name, kAgain);
+  ask_openapi(name);
   const auto plain = codec::parse_json(reply->body);
   discover(name, plain.ok() ? *plain : Value());
 }
@@ -308,6 +310,38 @@ void Aggregator::discover(const std::string& name, const Value& plain) {
     if (plain.is_null()) return take_resources(name, states_[name].resources, true);
     take_resources(name, discovery_of_list(plain, asked->group, asked->version), false);
   });
+}
+
+void Aggregator::ask_openapi(const std::string& name) {
+  const Remote* remote = named(name);
+  const auto place = place_of(*remote);
+  if (!place.ok()) return;
+  HttpCall call = call_to(*place, "/openapi/v3");
+  call.headers.add("Accept", "application/json");
+  client_.send(std::move(call), [this, name](const Result<HttpReply>& reply) {
+    refresh();
+    const Remote* asked = named(name);
+    if (asked == nullptr || !reply.ok() || reply->code != 200) return;
+    const auto index = codec::parse_json(reply->body);
+    if (!index.ok()) return;
+    const std::string url =
+        (*index)["paths"]["apis/" + asked->group + "/" + asked->version]["serverRelativeURL"].str();
+    State& state = states_[name];
+    if (state.openapi == url) return;
+    state.openapi = url;
+    ++generation_;
+  });
+}
+
+std::map<std::string, std::string> Aggregator::openapi() {
+  refresh();
+  std::map<std::string, std::string> out;
+  for (const auto& [key, remote] : remotes_) {
+    const auto state = states_.find(remote.name);
+    if (remote.available && state != states_.end() && !state->second.openapi.empty())
+      out["apis/" + remote.group + "/" + remote.version] = state->second.openapi;
+  }
+  return out;
 }
 
 void Aggregator::take_resources(const std::string& name, Value resources, bool stale) {

@@ -51,7 +51,10 @@ class Aggregator {
   // The versions of other servers for discovery, and the priorities that all APIServices give.
   std::vector<RemoteVersion> versions();
   Priorities priorities();
-  // Counts up with every change of what versions() says.
+  // Where other servers have the OpenAPI v3 documents of their versions, by the name that the
+  // index gives them ("apis/GROUP/VERSION").
+  std::map<std::string, std::string> openapi();
+  // Counts up with every change of what versions() and openapi() say.
   std::int64_t generation();
 
  private:
@@ -66,16 +69,18 @@ class Aggregator {
     int failures = 0;
     Value resources;  // an APIVersionDiscovery; null: never got
     bool stale = true;
+    std::string openapi;  // relative URL of its document; empty: it has none
     std::shared_ptr<void> timer;
   };
 
   void refresh();
   Result<Place> place_of(const Remote& remote);
   Result<std::shared_ptr<const TlsContext>> context_of(const Value& spec);
-  void ask(const std::string& name);
+  void ask(std::string name);
   void asked(const std::string& name, const std::string& url, const Result<HttpReply>& reply);
   void discover(const std::string& name, const Value& plain);
   void take_resources(const std::string& name, Value resources, bool stale);
+  void ask_openapi(const std::string& name);
   void rest(const std::string& name, Duration pause);
   HttpCall call_to(const Place& place, std::string target) const;
   const Remote* named(const std::string& name);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "api/aggregator.h"
 #include "base/text.h"
 #include "codec/json.h"
 
@@ -46,6 +47,43 @@ TEST_F(DiscoveryTest, AggregatedFormIsThatOfTheOriginal) {
             codec::to_json(golden("aggregated_api")));
   EXPECT_EQ(codec::to_json(aggregated_discovery(groups_, false)),
             codec::to_json(golden("aggregated_apis")));
+}
+
+TEST_F(DiscoveryTest, VersionsOfOtherServersStandByTheirPriority) {
+  const Value document = Value::object({{"version", "v1beta1"}, {"freshness", "Stale"}});
+  Priorities priorities;
+  priorities.groups = {{"things.example.com", 17790}, {"apps", 17800}, {"events.k8s.io", 17750}};
+  priorities.versions = {{{"things.example.com", "v1beta1"}, 10},
+                         {{"things.example.com", "v1"}, 5},
+                         {{"apps", "v1"}, 15}};
+  const std::vector<DiscoveredGroup> groups =
+      discovered_groups(table_.all(), priorities,
+                        {{"things.example.com", "v1", document},
+                         {"things.example.com", "v1beta1", document},
+                         {"apps", "v1", document}});
+  std::size_t at = 0;
+  while (groups[at].name != "things.example.com") ++at;
+  EXPECT_EQ(groups[at - 1].name, "apps");
+  EXPECT_EQ(groups[at + 1].name, "events.k8s.io");
+  EXPECT_EQ(groups[at].versions[0].version, "v1beta1");
+  EXPECT_TRUE(groups[at - 1].versions[0].resources.empty()) << "the other server's, not ours";
+  const Value list = aggregated_discovery(groups, false);
+  EXPECT_EQ(list["items"][at - 1]["versions"][0], document);
+}
+
+TEST(RemoteDiscovery, IsMadeOfAPlainList) {
+  const Value list = *codec::parse_json(R"({"resources": [
+      {"name": "flunders", "singularName": "flunder", "namespaced": true, "kind": "Flunder",
+       "verbs": ["get"], "shortNames": ["fl"]},
+      {"name": "flunders/scale", "namespaced": true, "kind": "Scale", "group": "autoscaling",
+       "version": "v1", "verbs": ["update"]},
+      {"name": "ghosts/status", "kind": "Ghost", "verbs": ["get"]}]})");
+  const Value document = discovery_of_list(list, "wardle", "v1");
+  EXPECT_EQ(document["resources"][0]["responseKind"]["group"].as_string(), "wardle");
+  EXPECT_EQ(document["resources"][0]["subresources"][0]["responseKind"]["group"].as_string(),
+            "autoscaling");
+  EXPECT_EQ(document["resources"][1]["resource"].as_string(), "ghosts");
+  EXPECT_EQ(document["resources"][1]["scope"].as_string(), "Cluster");
 }
 
 TEST(VersionOrder, PrefersStableThenNewer) {

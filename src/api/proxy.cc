@@ -159,7 +159,7 @@ class Proxied final : public std::enable_shared_from_this<Proxied> {
     }
     HttpResponse response{code, {}, ""};
     for (const auto& [name, value] : parser_.headers().fields())
-      if (!is_dropped(name)) response.headers.add(name, value);
+      if (!is_dropped(name) && name != "audit-id") response.headers.add(name, value);
     response.body = std::make_unique<ProxyBody>(shared_from_this());
     events.answer(std::move(response));
   }

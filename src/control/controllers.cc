@@ -15,6 +15,7 @@
 #include "control/namespace/namespace.h"
 #include "control/nodelifecycle/nodelifecycle.h"
 #include "control/podgc/podgc.h"
+#include "control/policystatus/policystatus.h"
 #include "control/protection/protection.h"
 #include "control/replicaset/replicaset.h"
 #include "control/resourcequota/resourcequota.h"
@@ -65,6 +66,7 @@ std::vector<std::unique_ptr<cluster::Controller>> controllers_of_all_kinds(
   all.push_back(std::make_unique<GarbageCollector>(object_kinds(types)));
   all.push_back(std::make_unique<DisruptionController>(object_kinds(types)));
   all.push_back(std::make_unique<ResourceQuotaController>(object_kinds(types)));
+  all.push_back(std::make_unique<PolicyStatusController>(types));
   return all;
 }
 

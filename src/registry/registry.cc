@@ -253,6 +253,7 @@ const model::TypeTable& Registry::types() const {
 
 void Registry::follow_remote_apis(std::function<void(const std::string&)> call) {
   state_->ask_remote_api = std::move(call);
+  if (!state_->ask_remote_api) return;
   for (const auto& [name, service] : state_->remote_apis) state_->require_settling(name);
   state_->settle();
 }

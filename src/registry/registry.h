@@ -125,7 +125,7 @@ class Registry {
 
   // API servers behind APIServices. `call` is told, at once, of each whose Service has endpoints
   // and that should therefore be asked, whenever anything about it changed; the names may be of
-  // ones that are gone by then.
+  // ones that are gone by then. Empty: nobody is told any more.
   void follow_remote_apis(std::function<void(const std::string& api_service)> call);
   // What came of asking: the condition Available is written if it changes anything. Nothing is
   // written where the Service has no endpoints any more.

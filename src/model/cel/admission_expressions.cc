@@ -122,11 +122,12 @@ Environment admission_environment(const AdmissionScope& scope) {
   const auto declare = [&](bool there, const char* name, const TypePtr& type) {
     environment.variables.push_back({there ? name : "", type});
   };
-  declare(true, "object", dyn_type());
-  declare(true, "oldObject", dyn_type());
+  const TypePtr& object = scope.object_type ? scope.object_type : dyn_type();
+  declare(true, "object", object);
+  declare(true, "oldObject", object);
   declare(true, "namespaceObject", namespace_type());
   declare(true, "request", request_type());
-  declare(scope.params, "params", dyn_type());
+  declare(scope.params, "params", scope.params_type ? scope.params_type : dyn_type());
   declare(scope.authorizer, "authorizer", cel_authorizer_type());
   declare(scope.authorizer, "authorizer.requestResource", cel_resource_check_type());
   Type composed;

@@ -32,6 +32,8 @@ struct AdmissionScope {
   bool params = false, authorizer = false;
   bool patches = false;                          // Object{...} and JSONPatch{...} can be built
   const ComposedVariables* variables = nullptr;  // null: the policy has none
+  codec::cel::TypePtr object_type = {};          // of object and oldObject; null: any
+  codec::cel::TypePtr params_type = {};
 };
 codec::cel::Environment admission_environment(const AdmissionScope& scope);
 

@@ -82,7 +82,7 @@ Result<bool> namespace_fits(Admission& admission, const Value& selector_value) {
   const std::string name = namespace_of(admission);
   const bool own = is_namespace(*admission.call().resource);
   // Nothing of the whole cluster but namespaces themselves is exempted by labels.
-  if (name.empty() && !own) return true;
+  if ((name.empty() && !own) || selector_value.is_null()) return true;
   TRY(const model::LabelSelector selector, model::LabelSelector::of(selector_value));
   if (selector.matches_everything()) return true;
   // The store does not know yet what is being written.
@@ -94,6 +94,7 @@ Result<bool> namespace_fits(Admission& admission, const Value& selector_value) {
 }
 
 Result<bool> object_fits(Admission& admission, const Value& selector_value) {
+  if (selector_value.is_null()) return true;
   TRY(const model::LabelSelector selector, model::LabelSelector::of(selector_value));
   if (selector.matches_everything()) return true;
   const auto fits = [&](const Value& object) {
