@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/protobuf_answers.h"
 #include "base/text.h"
 #include "codec/protobuf.h"
 #include "codec/yaml.h"
@@ -15,7 +16,8 @@ namespace {
 
 constexpr std::size_t kGzipFrom = 128 * 1024;
 constexpr int kGzipLevel = 1;
-constexpr std::size_t kStreamFrom = 64 * 1024;  // longer lists are pulled piece by piece
+constexpr std::size_t kStreamFrom = 64 * 1024;     // longer lists are pulled piece by piece
+constexpr std::size_t kMeasureFrom = 1024 * 1024;  // in protobuf, where that takes some more
 
 HttpResponse with_text(int code, std::string text, const Format& format) {
   HttpResponse response{code,
@@ -30,6 +32,19 @@ HttpResponse with_text(int code, std::string text, const Format& format) {
     response.text = std::move(text);
   }
   return response;
+}
+
+// A long answer that is pulled piece by piece; `size`: about so long it is.
+HttpResponse with_body(int code, std::unique_ptr<Body> body, std::size_t size,
+                       const Format& format) {
+  HttpResponse answer = with_text(code, "", format);
+  answer.body = std::move(body);
+  if (format.gzip && size >= kGzipFrom) {
+    answer.headers.add("content-encoding", "gzip");
+    answer.headers.add("vary", "Accept-Encoding");
+    answer.body = make_gzip_body(std::move(answer.body), kGzipLevel);
+  }
+  return answer;
 }
 
 std::string summary_of(std::string_view data) {
@@ -119,77 +134,19 @@ Value value_of(const registry::Response& response) {
   return parsed.ok() ? std::move(parsed).value() : Value();
 }
 
-const codec::Type* type_of_kind(const model::TypeTable& types, std::string_view api_version,
-                                std::string_view kind) {
-  const model::GroupVersion gv = model::group_version_of(api_version);
-  if (const auto resource = types.find_kind(gv.group, gv.version, kind);
-      resource && resource->type != nullptr)
-    return resource->type;
-  if (gv.group == "meta.k8s.io" || gv.group.empty()) {
-    if (const auto* type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1." + std::string(kind)))
-      return type;
+std::optional<HttpResponse> protobuf_answer(
+    const std::shared_ptr<const registry::Response>& response, const Format& format) {
+  if (format.wire != Wire::protobuf || format.protobuf == nullptr) return std::nullopt;
+  const registry::Response& r = *response;
+  const std::size_t size = r.is_list ? size_of(r) : 0;
+  if (size >= kMeasureFrom) {
+    auto body = format.protobuf->list_body(response);
+    if (!body) return std::nullopt;
+    return with_body(r.code, std::move(body), size, format);
   }
-  for (const model::ResourcePointer& resource : types.all())
-    for (const model::Subresource& subresource : resource->subresources)
-      if (subresource.kind == kind && subresource.group == gv.group &&
-          subresource.version == gv.version && subresource.type != nullptr)
-        return subresource.type;
-  return nullptr;
-}
-
-std::string metadata_message(const model::TypeTable& types, codec::JsonText object) {
-  codec::Type partial;
-  partial.name = "PartialObjectMetadata";
-  partial.shape = codec::Shape::structure;
-  codec::Field field;
-  field.type = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
-  field.name = "metadata";
-  field.number = 1;
-  partial.fields.push_back(field);
-  std::string message;
-  codec::append_protobuf(message, partial, object);
-  return message;
-}
-
-// The whole object wrapped; nullopt if its kind has no message.
-std::optional<std::string> object_to_protobuf(const model::TypeTable& types,
-                                              std::string_view text) {
-  const codec::JsonText object(text);
-  std::string version_buffer, kind_buffer;
-  const std::string_view version = object["apiVersion"].as_string(version_buffer);
-  const std::string_view kind = object["kind"].as_string(kind_buffer);
-  if (kind == "PartialObjectMetadata")
-    return codec::wrap_protobuf(version, kind, metadata_message(types, object));
-  const codec::Type* type = type_of_kind(types, version, kind);
-  if (type == nullptr) return std::nullopt;
-  std::string message;
-  codec::append_protobuf(message, *type, object);
-  return codec::wrap_protobuf(version, kind, message);
-}
-
-// The whole list wrapped; nullopt if its items have no message.
-std::optional<std::string> list_to_protobuf(const model::TypeTable& types,
-                                            const registry::Response& response) {
-  const Value& envelope = response.object.value();
-  const std::string_view version = envelope["apiVersion"].as_string();
-  const std::string_view kind = envelope["kind"].as_string();
-  if (!kind.ends_with("List")) return std::nullopt;
-  const codec::Type* item = type_of_kind(types, version, kind.substr(0, kind.size() - 4));
-  const codec::Type* list = types.type("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta");
-  if (item == nullptr || list == nullptr) return std::nullopt;
-  std::string message;
-  const std::string metadata = codec::to_json(envelope["metadata"]);
-  codec::append_protobuf_field(message, 1, *list, codec::JsonText(metadata));
-  for (const registry::Object& one : response.items)
-    codec::append_protobuf_field(message, 2, *item, codec::JsonText(one.bytes()));
-  return codec::wrap_protobuf(version, kind, message);
-}
-
-std::optional<std::string> response_to_protobuf(const registry::Response& response,
-                                                const Format& format) {
-  if (format.wire != Wire::protobuf || format.types == nullptr) return std::nullopt;
-  return response.is_list ? list_to_protobuf(*format.types, response)
-                          : object_to_protobuf(*format.types, response.object.bytes());
+  auto bytes = r.is_list ? format.protobuf->list(r) : format.protobuf->object(r.object.bytes());
+  if (!bytes) return std::nullopt;
+  return with_text(r.code, std::move(*bytes), format);
 }
 
 void add_warnings(HttpResponse& answer, const std::vector<std::string>& warnings) {
@@ -222,8 +179,8 @@ HttpResponse plain_text(int code, std::string text) {
 
 HttpResponse encode(const Value& value, int code, const Format& format) {
   if (format.wire == Wire::protobuf) {
-    auto bytes = format.types != nullptr
-                     ? object_to_protobuf(*format.types, registry::to_object_json(value))
+    auto bytes = format.protobuf != nullptr
+                     ? format.protobuf->object(registry::to_object_json(value))
                      : std::nullopt;
     if (bytes) return with_text(code, std::move(*bytes), format);
     Format json = format;
@@ -246,8 +203,8 @@ HttpResponse encode_error(const Error& error, const Format& format) {
 HttpResponse encode(std::shared_ptr<const registry::Response> response, const Format& format) {
   const registry::Response& r = *response;
   HttpResponse answer;
-  if (auto bytes = response_to_protobuf(r, format)) {
-    answer = with_text(r.code, std::move(*bytes), format);
+  if (auto protobuf = protobuf_answer(response, format)) {
+    answer = std::move(*protobuf);
   } else if (format.wire != Wire::json || format.pretty) {
     answer = encode(value_of(r), r.code, format);
   } else if (!r.is_list) {
@@ -259,13 +216,7 @@ HttpResponse encode(std::shared_ptr<const registry::Response> response, const Fo
   } else if (const std::size_t size = size_of(r); size < kStreamFrom) {
     answer = with_text(r.code, r.json() + "\n", format);
   } else {
-    answer = with_text(r.code, "", format);
-    answer.body = make_piece_body(ListPieces(response));
-    if (format.gzip && size >= kGzipFrom) {
-      answer.headers.add("content-encoding", "gzip");
-      answer.headers.add("vary", "Accept-Encoding");
-      answer.body = make_gzip_body(std::move(answer.body), kGzipLevel);
-    }
+    answer = with_body(r.code, make_piece_body(ListPieces(response)), size, format);
   }
   add_warnings(answer, r.warnings);
   return answer;
@@ -282,12 +233,9 @@ std::string warning_header(std::string_view text) {
 }
 
 void append_frame(std::string& out, const registry::WatchEvent& event, const Format& format) {
-  if (format.wire == Wire::protobuf && format.types != nullptr) {
-    if (const auto bytes = object_to_protobuf(*format.types, event.object.bytes())) {
-      out += codec::protobuf_watch_frame(registry::to_text(event.type), *bytes);
-      return;
-    }
-  }
+  if (format.wire == Wire::protobuf && format.protobuf != nullptr &&
+      format.protobuf->append_frame(out, event))
+    return;
   out += "{\"type\":\"";
   out += registry::to_text(event.type);
   out += "\",\"object\":";

@@ -17,11 +17,13 @@
 namespace keelson::api {
 
 using codec::Value;
+class ProtobufAnswers;
 
 // How the answer to one request is to look.
 struct Format {
   Wire wire = Wire::json;
-  const model::TypeTable* types = nullptr;  // for protobuf
+  const model::TypeTable* types = nullptr;  // for bodies in protobuf
+  ProtobufAnswers* protobuf = nullptr;      // null: answers in protobuf are not to be had
   bool pretty = false;
   bool gzip = false;  // the client takes it; used from 128 KiB on, as in Kubernetes
 };

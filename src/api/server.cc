@@ -73,14 +73,19 @@ class AuditedBody final : public Body {
 class SeatedBody final : public Body {
  public:
   SeatedBody(std::unique_ptr<Body> inner, FlowControl::Seat seat, std::shared_ptr<void> watch,
-             host::Loop& loop)
-      : inner_(std::move(inner)), seat_(std::move(seat)), watch_(std::move(watch)) {
+             bool is_list, host::Loop& loop)
+      : inner_(std::move(inner)),
+        seat_(std::move(seat)),
+        watch_(std::move(watch)),
+        is_list_(is_list) {
     inner_->set_wake([this] { wake(); });
     timer_ = loop.call_at(loop.now() + kSeatHeldMax, [this] { give_back(); });
   }
   State read(std::string& out, std::size_t want) override {
     const State state = inner_->read(out, want);
-    if (state != State::more && seat_) give_back();
+    // A list that waits is being made ready; all else then waits for something to happen.
+    const bool goes_on = state == State::more || (state == State::waiting && is_list_);
+    if (!goes_on && seat_) give_back();
     return state;
   }
 
@@ -93,6 +98,7 @@ class SeatedBody final : public Body {
   std::unique_ptr<Body> inner_;
   FlowControl::Seat seat_;
   std::shared_ptr<void> watch_, timer_;
+  const bool is_list_;
 };
 
 // A long text that was made whole is handed on in pieces too, so that its seat bounds how many of
@@ -134,7 +140,7 @@ void Exchange::answer(HttpResponse response) {
     response.body = make_text_body(std::exchange(response.text, {}));
   if (response.body && seat)
     response.body = std::make_unique<SeatedBody>(std::move(response.body), std::move(seat),
-                                                 std::move(watch), *loop);
+                                                 std::move(watch), info.verb == "list", *loop);
   responder->respond(std::move(response));
   seat.reset();
 }
@@ -147,7 +153,8 @@ void Exchange::fail(const Error& error) {
   answer(encode_error(error, plain));
 }
 
-Server::State::State(ServerParts p) : parts(std::move(p)) {}
+Server::State::State(ServerParts p)
+    : parts(std::move(p)), protobuf(parts.loop, parts.registry.types()) {}
 
 void Server::State::settle(std::int64_t revision, std::function<void(Result<void>)> call) {
   if (revision > 0 && parts.settle) {
@@ -236,6 +243,7 @@ void Server::State::handle(HttpRequest request, std::shared_ptr<Responder> respo
   exchange->query = Query(asked.query);
   exchange->format = format_of(asked, Wire::json);
   exchange->format.types = &parts.registry.types();
+  exchange->format.protobuf = &protobuf;
   auto identity = parts.access.identify(asked);
   auto info = request_info_of(asked.method, std::move(*path), exchange->query);
   if (!info.ok()) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/server_state.h"
+#include "api/stall_limit.h"
 #include "base/text.h"
 #include "codec/yaml.h"
 #include "model/meta.h"
@@ -15,6 +16,8 @@ namespace {
 
 using registry::Verb;
 
+// The original ends every answer but a watch's after that time, taken or not.
+constexpr Duration kStallLimit = Duration::seconds(60);
 constexpr Duration kWatchMin = Duration::minutes(30);
 constexpr std::size_t kManagerLengthMax = 128;
 
@@ -346,8 +349,13 @@ void Server::State::answer(const ExchangePtr& exchange, bool reads,
     flows->estimates().learn(exchange->info, exchange->query, response->items.size(), bytes);
   }
   const std::int64_t revision = response->revision;
-  settle(revision, [exchange, reads, response = std::move(response)](const Result<void>& settled) {
-    if (settled.ok()) return exchange->answer(encode(response, exchange->format));
+  settle(revision, [exchange, reads, response = std::move(response),
+                    &loop = parts.loop](const Result<void>& settled) {
+    if (settled.ok()) {
+      HttpResponse answer = encode(response, exchange->format);
+      if (answer.body) answer.body = limit_stalls(loop, std::move(answer.body), kStallLimit);
+      return exchange->answer(std::move(answer));
+    }
     // A change may still come to hold: whoever repeats it must know.
     exchange->fail(reads ? settled.error()
                          : Error{Reason::timeout,

@@ -12,6 +12,7 @@
 #include "api/document_cache.h"
 #include "api/encode.h"
 #include "api/flow_control.h"
+#include "api/protobuf_answers.h"
 #include "api/remote_session.h"
 #include "api/request_info.h"
 #include "api/server.h"
@@ -68,6 +69,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   std::shared_ptr<WatchSwitch> watches = make_watch_switch();
   std::shared_ptr<SessionKeeper> sessions = std::make_shared<SessionKeeper>();
   ServerMetrics metrics;
+  ProtobufAnswers protobuf;
   Documents documents;
   bool stopping = false;
   std::unique_ptr<FlowControl> flows;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "codec/json.h"
+#include "codec/json_scan.h"
 
 namespace keelson::codec {
 namespace {
@@ -18,32 +19,6 @@ std::size_t string_end(std::string_view text, std::size_t at) {
     while (found - backslashes > at && text[found - backslashes - 1] == '\\') ++backslashes;
     at = found + 1;
     if (backslashes % 2 == 0) return at;
-  }
-  return text.size();
-}
-
-// The place behind the value that begins at `at`.
-std::size_t value_end(std::string_view text, std::size_t at) {
-  std::size_t depth = 0;
-  for (; at < text.size(); ++at) {
-    switch (text[at]) {
-      case '"':
-        at = string_end(text, at);
-        if (depth == 0) return at;
-        --at;
-        break;
-      case '{':
-      case '[': ++depth; break;
-      case '}':
-      case ']':
-        if (depth == 0) return at;
-        if (--depth == 0) return at + 1;
-        break;
-      case ',':
-        if (depth == 0) return at;
-        break;
-      default: break;
-    }
   }
   return text.size();
 }
@@ -84,9 +59,8 @@ JsonText JsonText::operator[](std::string_view key) const {
 }
 
 std::string_view JsonText::Cursor::take() {
-  const std::size_t end = value_end(rest_, 0);
-  const std::string_view value = rest_.substr(0, end);
-  rest_.remove_prefix(end);
+  const std::string_view value = JsonScan(rest_).take();
+  rest_.remove_prefix(value.size());
   return value;
 }
 

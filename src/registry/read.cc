@@ -118,14 +118,17 @@ Result<Response> Registry::State::list(Call& call) {
     if (call.storage->custom) {
       TRY(views, crds::view_all(*this, page->entries, *call.storage));
     }
+    if (selection.everything())
+      response.items.reserve(page_size == 0 ? page->entries.size() : page_size);
     std::size_t taken = 0;
+    store::EntryPtr last;
     for (std::size_t i = 0; i < page->entries.size(); ++i) {
       const store::EntryPtr& entry = page->entries[i];
       const Written found{entry, views.empty() ? Value() : views[i]};
       // The page is full: the next one starts behind the last object that was taken, whatever lies
       // between; so an empty last page is never announced.
       if (page_size != 0 && response.items.size() == page_size) {
-        if (!selection.everything() && !selection.matches(found.value())) {
+        if (!selection.takes(*entry, found.object)) {
           ++taken;
           continue;
         }
@@ -134,11 +137,12 @@ Result<Response> Registry::State::list(Call& call) {
         break;
       }
       ++taken;
-      if (!selection.everything() && !selection.matches(found.value())) continue;
+      if (!selection.takes(*entry, found.object)) continue;
       TRY(Object object, served(call, found));
       response.items.push_back(std::move(object));
-      next = std::string(entry->key().substr(plan.prefix.size())) + '\0';
+      last = entry;
     }
+    if (last) next = std::string(last->key().substr(plan.prefix.size())) + '\0';
     if (more || !page->more) break;
     plan.range.from = page->next;
     plan.range.at = at;

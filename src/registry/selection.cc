@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "codec/json_text.h"
 #include "model/meta.h"
 #include "registry/errors.h"
 
@@ -146,6 +147,33 @@ Result<Selection> Selection::of(const model::Resource& resource, const Options& 
 void Selection::require_name(std::string_view name) {
   fields_.push_back({"metadata.name", std::string(name), true});
   name_ = name;
+}
+
+bool Selection::takes(const store::Entry& entry, const Value& view) const {
+  if (everything()) return true;
+  const Value& at_hand = view.is_null() ? entry.value_at_hand() : view;
+  return at_hand.is_null() ? matches_text(entry.bytes()) : matches(at_hand);
+}
+
+bool Selection::matches_text(std::string_view json) const {
+  const codec::JsonText object(json);
+  const auto read = [](codec::JsonText text) {
+    auto parsed = codec::parse_json(text.is_null() ? "null" : text.raw());
+    return parsed.ok() ? std::move(*parsed) : Value();
+  };
+  // Their fields stand in more than one place.
+  if (resource_.starts_with("events") && !fields_.empty()) return matches(read(object));
+  Value sketch = Value::object();
+  if (!labels_.matches_everything())
+    sketch.edit("metadata").set("labels", read(object["metadata"]["labels"]));
+  for (const model::FieldRequirement& one : fields_) {
+    std::string_view path = one.path;
+    if (path == "status.successful") path = "status.succeeded";
+    codec::JsonText at = object;
+    for (const std::string& name : split(path, '.')) at = at[name];
+    sketch.edit_path(path) = read(at);
+  }
+  return matches(sketch);
 }
 
 bool Selection::matches(const Value& object) const {

@@ -35,6 +35,7 @@ class StoreWatcher : public Watcher {
         selection_(std::move(selection)),
         converts_(state.environment.call_webhook && storage_->custom &&
                   storage_->definition["conversion"]["strategy"].as_string() == "Webhook"),
+        serves_stored_(resource_ == storage_ && request.form.kind == Form::Kind::object),
         columns_(request.form.kind == Form::Kind::table ? columns_of(*resource_) : nullptr) {}
 
   // Begins with what there is at `revision`, with a bookmark at its end if that is `marked`.
@@ -219,8 +220,8 @@ class StoreWatcher : public Watcher {
       }
       if (change.exchange && change.exchange->has_wanted()) return ask(change), false;
     }
-    const bool is = now.entry && selection_.matches(now.value());
-    const bool was = before.entry && selection_.matches(before.value());
+    const bool is = now.entry && selection_.takes(*now.entry, now.object);
+    const bool was = before.entry && selection_.takes(*before.entry, before.object);
     if (!is && !was) return true;
     WatchEvent event;
     event.type = !is   ? WatchEvent::Type::deleted
@@ -251,16 +252,19 @@ class StoreWatcher : public Watcher {
 
   void complete(Queued& one) {
     WatchEvent& event = one.event;
-    if (one.before.entry)
-      event.before = Object(one.before.entry, one.before.entry->bytes(), one.before.entry->value());
     if (event.type == WatchEvent::Type::deleted) {
       // The last state, but with the revision at which it went; what left the selection is shown
       // as it was when it still belonged.
       Value object = one.before.value();
       object.edit("metadata").set("resourceVersion", std::to_string(event.revision));
-      event.object = formed(object, nullptr);
+      event.object = formed(object);
     } else if (one.now.entry) {
-      event.object = formed(one.now.value(), one.now.object.is_null() ? one.now.entry : nullptr);
+      const store::EntryPtr& entry = one.now.entry;
+      if (one.now.object.is_null() && serves_stored_) {
+        event.object = Object(entry, entry->bytes(), entry->value_at_hand());
+      } else {
+        event.object = formed(one.now.value());
+      }
     }
   }
 
@@ -274,15 +278,14 @@ class StoreWatcher : public Watcher {
     WatchEvent event;
     event.type = WatchEvent::Type::bookmark;
     event.revision = bookmarked_ = revision;
-    event.object = formed(object, nullptr);
+    event.object = formed(object);
     enqueue({std::move(event)});
   }
 
-  // In the client's version and form. `entry` is given where its bytes may be served as they are.
-  Object formed(const Value& stored, const store::EntryPtr& entry) {
+  // In the client's version and form.
+  Object formed(const Value& stored) {
     Value object = stored;
-    const bool same = resource_ == storage_;
-    if (!same)
+    if (resource_ != storage_)
       if (auto converted = state_.converted(*storage_, *resource_, stored); converted.ok())
         object = std::move(converted).value();
     if (columns_) {
@@ -294,7 +297,6 @@ class StoreWatcher : public Watcher {
     }
     if (request_.form.kind == Form::Kind::partial)
       return Object(partial_of(object, request_.form.version));
-    if (same && entry) return Object(entry, entry->bytes(), object);
     return Object(std::move(object));
   }
 
@@ -311,7 +313,8 @@ class StoreWatcher : public Watcher {
   const Request request_;
   model::ResourcePointer resource_, storage_;
   Selection selection_;
-  const bool converts_;  // a webhook has to
+  const bool converts_;       // a webhook has to
+  const bool serves_stored_;  // the store's bytes are what the client gets
   std::shared_ptr<const Columns> columns_;
   std::deque<Change> changes_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

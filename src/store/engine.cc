@@ -210,10 +210,10 @@ void Engine::on_durable() {
       node.mapped()({});
     }
   pump_soon();
-  auto written = static_cast<std::int64_t>(log_->bytes_written()) - log_bytes_at_snapshot_;
-  if (!snapshot_ && !snapshot_retry_ &&
-      written > static_cast<std::int64_t>(options_.snapshot_log_bytes))
-    snapshot({});
+  const auto written = static_cast<std::int64_t>(log_->bytes_written()) - log_bytes_at_snapshot_;
+  const auto due =
+      static_cast<std::int64_t>(std::max(options_.snapshot_log_bytes, index_.bytes() / 2));
+  if (!snapshot_ && !snapshot_retry_ && written > due) snapshot({});
 }
 
 void Engine::pump_soon() {

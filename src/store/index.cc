@@ -11,6 +11,7 @@ namespace keelson::store {
 namespace {
 const EntryPtr kNone;
 constexpr std::size_t kCountsKept = 64;
+constexpr std::uint64_t kHistoryBytesMin = 16u << 20;  // also where the current versions have less
 std::uint64_t cost_of(const EntryPtr& entry) {
   return entry ? entry->key().size() + entry->bytes().size() : 0;
 }
@@ -168,12 +169,14 @@ Revision Index::compaction_wanted(Instant now, const Options& options, Revision 
   Revision wanted = compacted_;
   std::size_t events = 0;
   std::uint64_t freed = 0;
+  const std::uint64_t bytes_max =
+      std::min(options.history_bytes_max, std::max(kHistoryBytesMin, bytes_ / 2));
   auto next = history_.begin();
   for (const Time& time : times_) {
     if (time.revision > bound) break;
     bool old = now - time.time > options.history_time;
     bool many = history_.size() - events > options.history_events_max;
-    bool large = history_bytes_ - freed > options.history_bytes_max;
+    bool large = history_bytes_ - freed > bytes_max;
     if (!old && !many && !large) break;
     for (; next != history_.end() && next->revision <= time.revision; ++next) {
       ++events;

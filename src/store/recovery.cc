@@ -50,7 +50,7 @@ class Recovery {
     for (std::uint64_t number : segments) TRY_VOID(read_segment(number));
     if (!segments.empty()) out_.log.next_number = segments.back() + 1;
     finish_tail();
-    if (stale_) out_.log_bytes = std::max(out_.log_bytes, options_.snapshot_log_bytes + 1);
+    if (stale_) out_.log_bytes += std::uint64_t{1} << 60;  // a snapshot is due
     return std::move(out_);
   }
 

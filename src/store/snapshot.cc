@@ -8,8 +8,9 @@
 namespace keelson::store {
 
 namespace {
-constexpr std::size_t kSliceEntries = 1000;
-}
+// Of some hundred KiB at most times: what reads it takes a slice at a time into memory, too.
+constexpr std::size_t kSliceEntries = 50;
+}  // namespace
 
 struct SnapshotWriter::Output {
   host::Files& files;

@@ -164,6 +164,21 @@ TEST_F(StoreTest, HistoryIsBoundedInNumberAndTime) {
   EXPECT_EQ(store->statistics().history_events, 1u);
 }
 
+TEST_F(StoreTest, HistoryIsBoundedInBytesByWhatThereIs) {
+  const std::string mebibyte(1u << 20, 'v');
+  const auto update = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      must(put("k", mebibyte));
+      loop.run_ready();
+    }
+    return store->statistics().history_events;
+  };
+  EXPECT_LE(update(40), 18U);
+  must(put("large", std::string(60u << 20, 'v')));
+  const std::size_t half = update(60);
+  EXPECT_TRUE(half >= 29 && half <= 32) << half;
+}
+
 TEST_F(StoreTest, SubscriptionsSeeTheirScopeInOrder) {
   Revision start = must(put("pods/x/a", "0"));
   std::string all, space, one, late;
