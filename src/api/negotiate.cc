@@ -71,14 +71,25 @@ bool names(const Clause& clause, Wire wire) {
          (clause.subtype == "*" || own.substr(own.find('/') + 1) == clause.subtype);
 }
 
-bool router_accepts(std::string_view accept) {
+bool router_accepts(std::string_view accept, std::span<const std::string_view> offers) {
   for (const std::string& text : split(accept, ',')) {
     const std::string_view type = trim(std::string_view(text).substr(0, text.find(';')));
-    if (type == "*/*") return true;
-    for (const Wire wire : kWires)
-      if (type == media_type(wire)) return true;
+    if (type == "*/*" || std::find(offers.begin(), offers.end(), type) != offers.end()) return true;
   }
   return false;
+}
+
+bool router_accepts(std::string_view accept) {
+  const std::string_view offers[] = {media_type(Wire::json), media_type(Wire::yaml),
+                                     media_type(Wire::protobuf)};
+  return router_accepts(accept, offers);
+}
+
+Error not_acceptable(const std::string& offers) {
+  Error error{Reason::not_acceptable,
+              "406: Not Acceptable\n\nAvailable representations: " + offers};
+  error.details = true;
+  return error;
 }
 
 constexpr std::string_view kFrames =
@@ -87,9 +98,7 @@ constexpr std::string_view kFrames =
 Error refused_by_router(Target target) {
   std::string all(kAll);
   if (target == Target::list || target == Target::watch) all += ", " + std::string(kFrames);
-  Error error{Reason::not_acceptable, "406: Not Acceptable\n\nAvailable representations: " + all};
-  error.details = true;
-  return error;
+  return not_acceptable(all);
 }
 
 Error refused_by_encoder(Target target) {
@@ -139,6 +148,20 @@ Result<Negotiated> negotiate(std::string_view accept, Target target, bool protob
     }
   }
   return refused_by_encoder(target);
+}
+
+Result<Wire> negotiate_unrouted(std::string_view accept) {
+  if (accept.empty()) return Wire::json;
+  registry::Form form;
+  for (const Clause& clause : parse_accept(accept))
+    for (const Wire wire : kWires)
+      if (names(clause, wire) && take_form(clause, wire, Target::document, form)) return wire;
+  return refused_by_encoder(Target::document);
+}
+
+Result<void> require_accepted(std::string_view accept, std::string_view media_type) {
+  if (accept.empty() || router_accepts(accept, {&media_type, 1})) return {};
+  return not_acceptable(std::string(media_type));
 }
 
 Wire negotiate_error(std::string_view accept) {

@@ -33,6 +33,11 @@ enum class Target : std::uint8_t {
 // protobuf: whether what is asked for has that form (custom resources do not). Error:
 // not_acceptable in one of the original's two wordings.
 Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf = true);
+// The same where the original's router does not look first: /apis and what is below it, but for the
+// versions of its own groups.
+Result<Wire> negotiate_unrouted(std::string_view accept);
+// What the router says if the client does not take the only media type there is.
+Result<void> require_accepted(std::string_view accept, std::string_view media_type);
 // For an error answer: what could be agreed on, else JSON.
 Wire negotiate_error(std::string_view accept);
 // In which form the client takes aggregated discovery (APIGroupDiscoveryList, v2), wherever in the

@@ -111,6 +111,16 @@ const DiscoveredVersion* find_version(const DiscoveredGroup& group, std::string_
   return nullptr;
 }
 
+bool is_custom(const DiscoveredVersion& version) {
+  return std::all_of(version.resources.begin(), version.resources.end(),
+                     [](const auto& one) { return one->custom; });
+}
+
+bool is_custom(const DiscoveredGroup& group) {
+  return std::all_of(group.versions.begin(), group.versions.end(),
+                     [](const DiscoveredVersion& version) { return is_custom(version); });
+}
+
 // The documents of OpenAPI, by the keys under which they are kept.
 class OpenapiDocuments {
  public:
@@ -259,44 +269,48 @@ void Server::State::serve_openapi(const ExchangePtr& exchange) {
 }
 
 void Server::State::serve_discovery(const ExchangePtr& exchange) {
-  const std::vector<std::string> all = split(std::string_view(exchange->info.path).substr(1), '/');
-  std::vector<std::string> path = all;
+  const std::string& whole = exchange->info.path;
+  std::vector<std::string> path = split(std::string_view(whole).substr(1), '/');
   while (!path.empty() && path.back().empty()) path.pop_back();
   const std::string_view accept = exchange->request.headers.get("accept");
-  const std::string& method = exchange->request.method;
-  const auto send = [&](const Value& document) {
-    const auto negotiated = negotiate(accept, Target::document);
-    if (!negotiated.ok()) return exchange->fail(negotiated.error());
-    exchange->format.wire = negotiated->wire;
+  const bool get = exchange->request.method == "GET";
+  const bool core = path[0] == "api";
+  const auto send_in = [&](const Value& document, const Result<Wire>& wire) {
+    if (!wire.ok()) return exchange->fail(wire.error());
+    exchange->format.wire = *wire;
     exchange->answer(encode(document, 200, exchange->format));
   };
+  const auto send = [&](const Value& document) {
+    const auto negotiated = negotiate(accept, Target::document);
+    send_in(document, negotiated.ok() ? Result<Wire>(negotiated->wire) : negotiated.error());
+  };
+  // Some paths take every method, and no router looks at what is accepted.
+  const auto send_unrouted = [&](const Value& document) {
+    send_in(document, negotiate_unrouted(accept));
+  };
+  const auto missing = [&] { exchange->answer(plain_text(404, "404 page not found\n")); };
   if (path.size() == 1) {
-    if (method == "HEAD" || method == "OPTIONS" || method == "PROPFIND")
-      return exchange->fail(method_not_allowed());
-    const bool core = path[0] == "api";
-    if (const auto form = negotiate_aggregated(accept))
+    if (core && !get) return exchange->fail(method_not_allowed());
+    if (!core && whole.size() > std::string_view("/apis/").size()) return missing();
+    const auto form = negotiate_aggregated(accept);
+    if (form && whole != "/apis/")
       return answer_document(
           exchange, aggregated(current_documents(), parts.registry.types(), core, *form),
           std::string(media_type(*form)) + ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
           {{"cache-control", "public"}});
-    return send(core ? api_versions(public_address) : api_group_list(current_documents().merged));
+    if (core) return send(api_versions(public_address));
+    return send_unrouted(api_group_list(current_documents().merged));
   }
-  const bool core = path[0] == "api";
   const DiscoveredGroup* group = find_group(current_documents(), core ? "" : path[1]);
-  if (group == nullptr || (!core && path[1].empty()))
-    return exchange->answer(plain_text(404, "404 page not found\n"));
+  if (group == nullptr || (!core && path[1].empty())) return missing();
   const std::size_t version_at = core ? 1 : 2;
-  if (path.size() == version_at) return send(api_group(*group));
+  if (path.size() == version_at) return send_unrouted(api_group(*group));
   const DiscoveredVersion* version = find_version(*group, path[version_at]);
-  if (version == nullptr && path.size() == version_at + 1) {
-    // A group that only custom resources have answers as one that nobody has.
-    bool custom = true;
-    for (const DiscoveredVersion& one : group->versions)
-      for (const auto& resource : one.resources) custom = custom && resource->custom;
-    if (custom) return exchange->answer(plain_text(404, "404 page not found\n"));
-  }
+  // A group that only custom resources have answers as one that nobody has.
+  if (version == nullptr && path.size() == version_at + 1 && is_custom(*group)) return missing();
   if (version == nullptr || path.size() > version_at + 1) return exchange->fail(not_found_path());
-  if (method != "GET") return exchange->fail(method_not_allowed());
+  if (is_custom(*version)) return send_unrouted(api_resource_list(*group, *version));
+  if (!get) return exchange->fail(method_not_allowed());
   send(api_resource_list(*group, *version));
 }
 

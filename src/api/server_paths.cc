@@ -32,11 +32,17 @@ void Server::State::serve_path(const ExchangePtr& exchange) {
     return serve_discovery(exchange);
   if (path.starts_with("/openapi/")) return serve_openapi(exchange);
   for (const std::string_view health : {"/healthz", "/livez", "/readyz"})
-    if (path == health || (path.starts_with(health) && path[health.size()] == '/'))
-      return serve_health(exchange);
+    if (path == health || (path.starts_with(health) && path[health.size()] == '/')) {
+      if (path.size() == exchange->info.path.size()) return serve_health(exchange);
+      return exchange->answer(plain_text(404, "404 page not found\n"));
+    }
   const std::string& method = exchange->request.method;
+  const std::string_view accept = exchange->request.headers.get("accept");
+  if (path.starts_with("/version/")) return exchange->fail(not_found_path());
   if (path == "/version") {
     if (method != "GET") return exchange->fail(method_not_allowed());
+    if (const auto taken = require_accepted(accept, "application/json"); !taken.ok())
+      return exchange->fail(taken.error());
     return exchange->answer(encode(version_document(parts.version_text), 200, exchange->format));
   }
   if (path == "/metrics" && method == "GET") {
@@ -50,9 +56,12 @@ void Server::State::serve_path(const ExchangePtr& exchange) {
   if (path == "/openid/v1/jwks" || path == "/.well-known/openid-configuration") {
     const TokenSigner& signer = parts.access.signer();
     const bool keys = path == "/openid/v1/jwks";
+    const std::string media = keys ? "application/jwk-set+json" : "application/json";
+    if (method != "GET") return exchange->fail(method_not_allowed());
+    if (const auto taken = require_accepted(accept, media); !taken.ok())
+      return exchange->fail(taken.error());
     HttpResponse response{200,
-                          {{"content-type", keys ? "application/jwk-set+json" : "application/json"},
-                           {"cache-control", "public, max-age=3600"}},
+                          {{"content-type", media}, {"cache-control", "public, max-age=3600"}},
                           codec::to_json(keys ? signer.key_set()
                                               : signer.configuration("https://" + public_address +
                                                                      "/openid/v1/jwks"))};

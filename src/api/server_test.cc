@@ -389,6 +389,27 @@ TEST_F(ServerTest, AggregatedDiscoveryHasEveryForm) {
             "APIGroupList");
 }
 
+TEST_F(ServerTest, ListsOfGroupsTakeEveryMethod) {
+  const std::string as = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  const auto get = [&](const char* path, const std::string& accept) {
+    return ask("GET", path, "", "admin-token", {{"accept", accept}});
+  };
+  for (const char* path : {"/apis", "/apis/", "/apis/apps"}) {
+    EXPECT_EQ(ask("POST", path).code, 200) << path;
+    EXPECT_FALSE(get(path, "text/plain").json().has("details")) << path;
+  }
+  for (const char* path : {"/api", "/api/v1", "/apis/apps/v1", "/version", "/openid/v1/jwks"}) {
+    EXPECT_EQ(ask("POST", path).code, 405) << path;
+    EXPECT_TRUE(get(path, "text/plain").json()["details"].is_object()) << path;
+  }
+  EXPECT_EQ(get("/apis/", "application/json" + as).code, 406);
+  EXPECT_EQ(get("/api/", "application/json" + as).code, 200);
+  EXPECT_EQ(get("/version", "application/yaml").code, 406);
+  EXPECT_EQ(get("/openid/v1/jwks", "application/jwk-set+json").code, 200);
+  EXPECT_EQ(ask("GET", "/apis//").text, "404 page not found\n");
+  EXPECT_EQ(ask("GET", "/version/x").json()["reason"].as_string(), "NotFound");
+}
+
 TEST_F(ServerTest, ServesComputedGroups) {
   server_->add_group({"metrics.k8s.io",
                       "v1beta1",
