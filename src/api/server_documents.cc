@@ -239,7 +239,8 @@ void Server::State::serve_openapi(const ExchangePtr& exchange) {
                            revalidated());
   }
   if (path == "v3")
-    return answer_document(exchange, openapi.index([this] { return aggregator->openapi(); }), "text/plain; charset=utf-8", revalidated());
+    return answer_document(exchange, openapi.index([this] { return aggregator->openapi(); }),
+                           "text/plain; charset=utf-8", revalidated());
   if (!path.starts_with("v3/")) return exchange->answer(plain_text(404, "404 page not found\n"));
   const std::string name = path.substr(3);
   if (const Aggregator::Remote* remote = aggregator->find_path("/" + name))
