@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <set>
 
@@ -457,14 +458,13 @@ Result<Value> parse_json(std::string_view text) {
   return std::move(document.value);
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  while (true) {
-    const std::size_t plain = plain_length<Plain::escaped_out>(text);
-    out.append(text.substr(0, plain));
-    if (plain == text.size()) break;
-    const auto c = static_cast<unsigned char>(text[plain]);
-    text.remove_prefix(plain + 1);
+namespace {
+
+// Text from its first byte that is not plain on.
+void append_escaped(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text.front());
+    text.remove_prefix(1);
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -477,8 +477,39 @@ void append_json_string(std::string& out, std::string_view text) {
         out += buffer.data();
       }
     }
+    const std::size_t plain = plain_length<Plain::escaped_out>(text);
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
   }
+}
+
+// Between `before` and `after`; a short plain text, as nearly every key is, in one piece.
+void append_string(std::string& out, std::string_view before, std::string_view text,
+                   std::string_view after) {
+  const std::size_t plain = plain_length<Plain::escaped_out>(text);
+  std::array<char, 128> piece;
+  if (plain == text.size() && before.size() + text.size() + after.size() + 2 <= piece.size()) {
+    char* at = std::copy(before.begin(), before.end(), piece.data());
+    *at++ = '"';
+    std::memcpy(at, text.data(), text.size());
+    at += text.size();
+    *at++ = '"';
+    at = std::copy(after.begin(), after.end(), at);
+    out.append(piece.data(), static_cast<std::size_t>(at - piece.data()));
+    return;
+  }
+  out += before;
   out += '"';
+  out += text.substr(0, plain);
+  if (plain < text.size()) append_escaped(out, text.substr(plain));
+  out += '"';
+  out += after;
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  append_string(out, "", text, "");
 }
 
 void append_json(std::string& out, const Value& value) {
@@ -492,7 +523,7 @@ void append_json(std::string& out, const Value& value) {
       return;
     }
     case Value::Kind::number: append_number(out, value.as_double()); return;
-    case Value::Kind::string: append_json_string(out, value.as_string()); return;
+    case Value::Kind::string: append_string(out, "", value.as_string(), ""); return;
     case Value::Kind::array: {
       out += '[';
       bool first = true;
@@ -505,16 +536,14 @@ void append_json(std::string& out, const Value& value) {
       return;
     }
     case Value::Kind::object: {
-      out += '{';
-      bool first = true;
+      std::string_view before = "{";
       for (const Member& m : value.members()) {
-        if (!first) out += ',';
-        first = false;
-        append_json_string(out, m.key());
-        out += ':';
-        append_json(out, m.value);
+        const bool nothing = m.value.is_object() && m.value.empty();
+        append_string(out, before, m.key(), nothing ? ":{}" : ":");
+        if (!nothing) append_json(out, m.value);
+        before = ",";
       }
-      out += '}';
+      out += value.empty() ? "{}" : "}";
       return;
     }
   }

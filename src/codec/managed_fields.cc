@@ -110,12 +110,13 @@ class Updater {
  public:
   explicit Updater(const Ownership& ownership) : ownership_(ownership), versions_(ownership) {}
 
-  // The managers after `workflow` changed `live` to `object`.
-  void update(const Value& live, const Value& object, Managers& managers) {
+  // The managers after the one of this identity changed `live` to `object`.
+  void update(const Value& live, const Value& object, Managers& managers,
+              const std::string& identity) {
     adapt(managers);
     Comparison changes;
     const std::vector<Conflict> none =
-        take_over(live, object, managers, kCurrentOperation, &changes);
+        take_over(live, object, managers, kCurrentOperation, &changes, identity);
     FieldSet fields = changes.modified.united(changes.added)
                           .without_trees(ownership_.reset)
                           .without(metadata_of_nobody());
@@ -142,7 +143,7 @@ class Updater {
     if (!conflicts.empty() && !force) return {};
     const auto mine = managers.find(identity);
     if (mine != managers.end()) {
-      mine->second.fields = mine->second.fields.without(metadata_of_nobody());
+      mine->second.fields = mine->second.fields.set().without(metadata_of_nobody());
       if (mine->second.fields.empty()) managers.erase(mine);
     }
     return object;
@@ -153,41 +154,58 @@ class Updater {
   void adapt(Managers& managers) const {
     for (auto& [identity, manager] : managers)
       if (const Use* use = versions_.use(manager.api_version))
-        manager.fields = adapted_to_schema(manager.fields, *use);
+        if (!manager.fields.fits(*use))
+          manager.fields = adapted_to_schema(manager.fields.set(), *use);
+  }
+
+  // But for what nobody comes to own.
+  static bool is_owned(const FieldSet& changed, const OwnedFields& fields) {
+    return fields.covers(changed.without(metadata_of_nobody())) &&
+           !fields.meets(changed.intersected(metadata_of_nobody()));
   }
 
   // Takes what changed away from all managers but `workflow`, and returns what was taken although
-  // it is still there. `changes` gets the difference in the request's version.
+  // it is still there. `changes` gets the difference in the request's version. The `receiver` is
+  // given all that changed afterwards: if that is what it owns already, it keeps it.
   std::vector<Conflict> take_over(const Value& live, const Value& object, Managers& managers,
-                                  std::string_view workflow, Comparison* changes) const {
+                                  std::string_view workflow, Comparison* changes,
+                                  std::string_view receiver = {}) const {
     const std::string& here = ownership_.api_version;
-    std::map<std::string, Comparison, std::less<>> compared;
-    const auto comparison_in = [&](const std::string& version) -> const Comparison& {
+    struct Change {
+      Comparison comparison;
+      FieldSet set;  // modified or added
+    };
+    std::map<std::string, Change, std::less<>> compared;
+    const auto change_in = [&](const std::string& version) -> const Change& {
       const auto found = compared.find(version);
       if (found != compared.end()) return found->second;
-      return compared
-          .emplace(version,
-                   compare(versions_.convert(live, here, version),
-                           versions_.convert(object, here, version), *versions_.use(version))
-                       .without_trees(versions_.reset(version)))
-          .first->second;
+      Comparison comparison =
+          compare(versions_.convert(live, here, version), versions_.convert(object, here, version),
+                  *versions_.use(version))
+              .without_trees(versions_.reset(version));
+      FieldSet set = comparison.modified.united(comparison.added);
+      return compared.emplace(version, Change{std::move(comparison), std::move(set)}).first->second;
     };
-    if (changes != nullptr) *changes = comparison_in(here);
+    if (changes != nullptr) *changes = change_in(here).comparison;
     std::vector<Conflict> conflicts;
     std::vector<std::pair<std::string, FieldSet>> left;
     for (const auto& [identity, manager] : managers) {
       if (identity == workflow) continue;
-      if (versions_.use(manager.api_version) == nullptr) {
+      if (versions_.use(manager.api_version) == nullptr || manager.fields.empty()) {
         left.emplace_back(identity, FieldSet());
         continue;
       }
-      const Comparison& comparison = comparison_in(manager.api_version);
-      const FieldSet taken =
-          manager.fields.intersected(comparison.modified.united(comparison.added));
+      const Change& change = change_in(manager.api_version);
+      const FieldSet& removed = change.comparison.removed;
+      if (!manager.fields.meets(removed) &&
+          (!manager.fields.meets(change.set) ||
+           (identity == receiver && is_owned(change.set, manager.fields))))
+        continue;
+      const FieldSet taken = manager.fields.set().intersected(change.set);
       taken.each([&](const FieldPath& path) {
         conflicts.push_back({identity, manager.title(), path});
       });
-      left.emplace_back(identity, manager.fields.without(taken).without(comparison.removed));
+      left.emplace_back(identity, manager.fields.set().without(taken).without(removed));
     }
     for (auto& [identity, fields] : left) {
       if (fields.empty())
@@ -205,7 +223,7 @@ class Updater {
     const Use* use = versions_.use(last.api_version);
     if (use == nullptr) return merged_here;
     const Value merged = versions_.convert(merged_here, here, last.api_version);
-    const FieldSet last_named = with_named_fields(last.fields, *use);
+    const FieldSet last_named = with_named_fields(last.fields.set(), *use);
     Value pruned = without_fields(merged, last_named, *use);
     pruned = add_back_owned(merged, std::move(pruned), last.api_version, managers);
     // And what is gone although it was not in the last configuration: it belongs to nobody.
@@ -219,7 +237,7 @@ class Updater {
                        const Managers& managers) const {
     std::map<std::string, FieldSet> owned;
     for (const auto& [identity, manager] : managers)
-      owned[manager.api_version] = owned[manager.api_version].united(manager.fields);
+      owned[manager.api_version] = owned[manager.api_version].united(manager.fields.set());
     // The version in which was pruned comes first: others might need what it adds to convert.
     std::vector<std::string> order;
     if (owned.count(pruned_version) != 0) order.push_back(pruned_version);
@@ -271,7 +289,7 @@ void limit_update_managers(Managers& managers) {
       bucket.fields = managers.at(first->second).fields;
       managers.erase(first->second);
     }
-    bucket.fields = manager.fields.united(bucket.fields);
+    bucket.fields = manager.fields.set().united(bucket.fields.set());
     bucket.time = manager.time;
     managers.erase(updaters[i]);
     managers[identity] = std::move(bucket);
@@ -282,19 +300,22 @@ void limit_update_managers(Managers& managers) {
 // Gives what changed between the objects to `manager`.
 void track(const Ownership& ownership, const Value& live, const Value& object, Managers& managers,
            std::string_view manager, Instant now) {
-  Updater(ownership).update(live, object, managers);
+  Manager self{.name = std::string(manager.empty() ? "unknown" : manager),
+               .applied = false,
+               .api_version = ownership.api_version,
+               .subresource = ownership.subresource,
+               .time = now};
+  const std::string identity = self.identity();
+  Updater(ownership).update(live, object, managers, identity);
   const auto current = managers.find(kCurrentOperation);
   if (current != managers.end()) {
-    Manager self{.name = std::string(manager.empty() ? "unknown" : manager),
-                 .applied = false,
-                 .api_version = ownership.api_version,
-                 .subresource = ownership.subresource,
-                 .time = now,
-                 .fields = std::move(current->second.fields)};
+    self.fields = std::move(current->second.fields);
     managers.erase(current);
-    const std::string identity = self.identity();
     const auto before = managers.find(identity);
-    if (before != managers.end()) self.fields = self.fields.united(before->second.fields);
+    if (before != managers.end())
+      self.fields = before->second.fields.covers(self.fields.set())
+                        ? before->second.fields
+                        : self.fields.set().united(before->second.fields.set());
     managers[identity] = std::move(self);
   }
   limit_update_managers(managers);
@@ -365,7 +386,7 @@ Result<Value> apply_configuration(const Ownership& ownership, const Value& live_
                                   Instant now) {
   TRY_VOID(check_configuration(ownership, configuration));
   const Value stored = live_or_null.is_null() ? empty_live(ownership) : live_or_null;
-  auto decoded = decode_managers(stored["metadata"]["managedFields"]);
+  auto decoded = decode_managers(stored["metadata"]["managedFields"], true);
   if (!decoded.ok()) return plain("failed to decode managed fields: " + decoded.error().message);
   const Value live = without_managers(stored);
   const Use use{.type = ownership.type};
@@ -408,8 +429,9 @@ Value track_update(const Ownership& ownership, const Value& live, const Value& o
   Managers managers;
   const bool reset = sent.is_array() && (sent.empty() || (sent.size() == 1 && sent[0].empty()));
   if (!ownership.subresource.empty() || !reset) {
-    auto decoded = decode_managers(ownership.subresource.empty() ? sent : stored);
-    if (!decoded.ok() || decoded->empty()) decoded = decode_managers(stored);
+    const Value& given = ownership.subresource.empty() ? sent : stored;
+    auto decoded = decode_managers(given, given == stored);
+    if (!decoded.ok() || decoded->empty()) decoded = decode_managers(stored, true);
     if (decoded.ok()) managers = std::move(*decoded);
   }
   Value next = without_managers(object);

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/managed_fields.h"
+#include "codec/typed.h"
+#include "codec/typed_shape.h"
 
 namespace keelson::codec {
 namespace {
@@ -17,11 +19,81 @@ FieldPath replicas_in_scale() {
   return field_path({"spec", "replicas"});
 }
 
+// Nodes in FieldsV1: {} is a member with nothing below it, "." in a node says that it is one too.
+bool is_member(const Value& node) {
+  return node.empty() || node.has(".");
+}
+
+bool meets_at(const Value& owned, const FieldSet& other) {
+  for (const FieldSet::Node& node : other.nodes()) {
+    const Value* here = owned.find(node.element.serialized());
+    if (here != nullptr && ((node.member && is_member(*here)) || meets_at(*here, node.children)))
+      return true;
+  }
+  return false;
+}
+
+bool covers_at(const Value& owned, const FieldSet& other) {
+  for (const FieldSet::Node& node : other.nodes()) {
+    const Value* here = owned.find(node.element.serialized());
+    if (here == nullptr || (node.member && !is_member(*here)) || !covers_at(*here, node.children))
+      return false;
+  }
+  return true;
+}
+
+bool fits_at(const Value& owned, const Use& use) {
+  for (const Member& m : owned.members()) {
+    if (m.value.size() <= (m.value.has(".") ? 1u : 0u)) continue;
+    const Use* below = nullptr;
+    if (use.type->shape == Shape::list)
+      below = &element_use(use);
+    else if (m.key().starts_with("f:"))
+      below = member_use(use, m.key().substr(2));
+    if (below == nullptr || is_free_form(*below)) continue;
+    const Form form = form_of(*below, Value());
+    if (form == Form::scalar) continue;
+    if (is_atomic(*below, form) || !fits_at(m.value, *below)) return false;
+  }
+  return true;
+}
+
 Error bad(std::string message) {
   return Error{.reason = Reason::bad_request, .message = std::move(message)};
 }
 
 }  // namespace
+
+OwnedFields OwnedFields::read(Value fields) {
+  OwnedFields out;
+  out.read_ = std::move(fields);
+  out.set_.reset();
+  return out;
+}
+
+const FieldSet& OwnedFields::set() const {
+  if (!set_) {
+    auto read = FieldSet::of_json(read_);
+    set_ = read.ok() ? std::move(read).value() : FieldSet();
+  }
+  return *set_;
+}
+
+bool OwnedFields::empty() const {
+  return set_ ? set_->empty() : read_.empty();
+}
+
+bool OwnedFields::meets(const FieldSet& other) const {
+  return set_ ? !set_->intersected(other).empty() : meets_at(read_, other);
+}
+
+bool OwnedFields::covers(const FieldSet& other) const {
+  return set_ ? other.without(*set_).empty() : covers_at(read_, other);
+}
+
+bool OwnedFields::fits(const Use& use) const {
+  return set_ ? adapted_to_schema(*set_, use) == *set_ : is_free_form(use) || fits_at(read_, use);
+}
 
 std::string Manager::identity() const {
   std::string out = "{\"manager\":";
@@ -45,7 +117,7 @@ std::string Manager::title() const {
   return out;
 }
 
-Result<Managers> decode_managers(const Value& managed_fields) {
+Result<Managers> decode_managers(const Value& managed_fields, bool ours) {
   Managers managers;
   for (std::size_t i = 0; i < managed_fields.size(); ++i) {
     const Value& entry = managed_fields[i];
@@ -64,7 +136,11 @@ Result<Managers> decode_managers(const Value& managed_fields) {
                     .subresource = entry["subresource"].str(),
                     .time = parse_rfc3339(entry["time"].as_string()).value_or(Instant()),
                     .fields = {}};
-    TRY(manager.fields, FieldSet::of_json(entry["fieldsV1"]));
+    if (ours && entry["fieldsV1"].is_object()) {
+      manager.fields = OwnedFields::read(entry["fieldsV1"]);
+    } else {
+      TRY(manager.fields, FieldSet::of_json(entry["fieldsV1"]));
+    }
     std::string identity = manager.identity();
     managers.insert_or_assign(std::move(identity), std::move(manager));
   }
@@ -86,14 +162,16 @@ Value encode_managers(const Managers& managers) {
   });
   Array entries;
   for (const Manager* m : sorted) {
-    Value entry = Value::object({{"apiVersion", m->api_version},
-                                 {"fieldsType", kFieldsType},
-                                 {"fieldsV1", m->fields.to_json()},
-                                 {"operation", m->applied ? "Apply" : "Update"}});
-    if (!m->name.empty()) entry.set("manager", m->name);
-    if (!m->subresource.empty()) entry.set("subresource", m->subresource);
-    if (!m->time.is_zero()) entry.set("time", to_rfc3339(m->time));
-    entries.push_back(std::move(entry));
+    std::vector<Member> entry;
+    entry.reserve(7);
+    entry.push_back({"apiVersion", m->api_version});
+    entry.push_back({"fieldsType", kFieldsType});
+    entry.push_back({"fieldsV1", m->fields.to_json()});
+    if (!m->name.empty()) entry.push_back({"manager", m->name});
+    entry.push_back({"operation", m->applied ? "Apply" : "Update"});
+    if (!m->subresource.empty()) entry.push_back({"subresource", m->subresource});
+    if (!m->time.is_zero()) entry.push_back({"time", to_rfc3339(m->time)});
+    entries.push_back(Value::object_of(std::move(entry)));
   }
   return Value(std::move(entries));
 }
@@ -147,7 +225,7 @@ Value scale_managers(const Value& parent_managed_fields, const ReplicasPaths& re
   Managers scale;
   for (const auto& [identity, manager] : *parent) {
     const FieldPath* path = replicas(manager.api_version);
-    if (path == nullptr || path->empty() || !manager.fields.has(*path)) continue;
+    if (path == nullptr || path->empty() || !manager.fields.set().has(*path)) continue;
     Manager here = manager;
     here.fields = FieldSet{replicas_in_scale()};
     here.api_version = kScaleVersion;
@@ -168,15 +246,15 @@ Value parent_managers(const Value& parent_managed_fields, const Value& scale_man
     const FieldPath* path = replicas(manager.api_version);
     if (path == nullptr) continue;
     Manager kept = manager;
-    if (!path->empty() && manager.fields.has(*path) && left.erase(identity) == 0) {
-      kept.fields = kept.fields.without(FieldSet{*path});
+    if (!path->empty() && manager.fields.set().has(*path) && left.erase(identity) == 0) {
+      kept.fields = kept.fields.set().without(FieldSet{*path});
       if (kept.fields.empty()) continue;
     }
     out.emplace(identity, std::move(kept));
   }
   const FieldPath* path = replicas(parent_api_version);
   for (auto& [identity, manager] : left) {
-    if (path == nullptr || !manager.fields.has(replicas_in_scale())) continue;
+    if (path == nullptr || !manager.fields.set().has(replicas_in_scale())) continue;
     manager.fields = FieldSet{*path};
     manager.api_version = parent_api_version;
     const auto before = parent->find(identity);

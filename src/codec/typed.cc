@@ -47,50 +47,60 @@ class Comparer {
   // At least one side is there.
   static Branches run(const Use& use, const Value* left, const Value* right) {
     Branches out;
-    if (left != nullptr && right != nullptr && left->same_node(*right)) return out;
-    bool leaf = false;
-    if (right == nullptr) {
-      leaf = as(form_of(use, *left), use, left, right, out);
-    } else if (left == nullptr || form_of(use, *left) == form_of(use, *right) ||
-               !is_free_form(use)) {
-      leaf = as(form_of(use, *right), use, left, right, out);
+    if (left == nullptr) {
+      out.added = {.member = true, .below = whole(use, *right)};
+    } else if (right == nullptr) {
+      out.removed = {.member = true, .below = whole(use, *left)};
+    } else if (left->same_node(*right)) {
+      return out;
+    } else if (form_of(use, *left) == form_of(use, *right) || !is_free_form(use)) {
+      as(form_of(use, *right), use, left, right, out);
     } else {
       // A free-form value changed its form: the old one goes, the new one comes.
       as(form_of(use, *left), use, left, right, out);
-      leaf = as(form_of(use, *right), use, left, right, out);
+      as(form_of(use, *right), use, left, right, out);
     }
-    if (!leaf && left == nullptr) out.added.member = true;
-    if (!leaf && left != nullptr && right == nullptr) out.removed.member = true;
     return out;
   }
 
  private:
-  static void compare_leaf(const Value* left, const Value* right, Branches& out) {
-    if (left == nullptr)
-      out.added.member = true;
-    else if (right == nullptr)
-      out.removed.member = true;
-    else if (!is_same(*left, *right))
-      out.modified.member = true;
+  // All that is below a value which stands on one side alone.
+  static FieldSet whole(const Use& use, const Value& value) {
+    const Form form = form_of(use, value);
+    FieldSet out;
+    if (form == Form::scalar || is_atomic(use, form)) return out;
+    if (form == Form::map) {
+      for (const Member& m : value.members()) {
+        const Use* member = member_use(use, m.key());
+        out.add({PathElement::Kind::field, m.key_value}, true,
+                whole(member != nullptr ? *member : free_form(), m.value));
+      }
+      return out;
+    }
+    std::map<PathElement, std::pair<const Value*, std::size_t>> elements;  // the first, how many
+    for (const Value& element : value.elements())
+      if (auto at = element_of(use, element); at.ok())
+        ++elements.emplace(std::move(*at), std::pair(&element, 0)).first->second.second;
+    // Elements that stand more than once count as one unit.
+    for (const auto& [at, found] : elements)
+      out.add(at, true, found.second > 1 ? FieldSet() : whole(element_use(use), *found.first));
+    return out;
   }
 
-  // True if it was a leaf.
-  static bool as(Form form, const Use& use, const Value* left, const Value* right, Branches& out) {
+  // Both sides are there.
+  static void as(Form form, const Use& use, const Value* left, const Value* right, Branches& out) {
     const bool list = form == Form::list;
     const auto shaped = [&](const Value* value) {
       return value != nullptr && (list ? value->is_array() : value->is_object()) ? value : nullptr;
     };
     const Value* l = shaped(left);
     const Value* r = shaped(right);
-    if (form == Form::scalar || is_atomic(use, form) || (is_empty(l) && is_empty(r))) {
-      compare_leaf(left, right, out);
-      return true;
-    }
-    if (list)
+    if (form == Form::scalar || is_atomic(use, form) || (is_empty(l) && is_empty(r)))
+      out.modified.member = !is_same(*left, *right);
+    else if (list)
       lists(use, l, r, out);
     else
       maps(use, l, r, out);
-    return false;
   }
 
   static void maps(const Use& use, const Value* left, const Value* right, Branches& out) {

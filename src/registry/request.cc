@@ -10,7 +10,7 @@ bool Identity::in_group(std::string_view group) const {
 
 std::string to_object_json(const Value& object) {
   std::string out;
-  out.reserve(512);
+  out.reserve(4096);
   char separator = '{';
   const auto append = [&](std::string_view key, const Value& value) {
     out += separator;

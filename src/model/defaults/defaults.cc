@@ -86,21 +86,32 @@ Visits make_visits() {
   return visits;
 }
 
+// Parts that have their defaults already stay shared with whoever else holds them.
 void walk(const Visits& visits, const Type& type, Value& value) {
   const auto found = visits.find(&type);
   if (found == visits.end() || !found->second.needed) return;
   const Visit& visit = found->second;
   if (visit.apply != nullptr) visit.apply(value);
+  // Null if nothing changed.
+  const auto walked = [&](const Type& inner, const Value& before) -> Value {
+    Value after = before;
+    walk(visits, inner, after);
+    return after.same_node(before) ? Value() : after;
+  };
   if (type.shape == Shape::list) {
-    for (std::size_t i = 0; i < value.size(); ++i) walk(visits, *type.element.type, value.edit(i));
+    for (std::size_t i = 0; i < value.size(); ++i)
+      if (Value changed = walked(*type.element.type, value[i]); !changed.is_null())
+        value.edit(i) = std::move(changed);
     return;
   }
   if (!value.is_object()) return;
   if (type.shape == Shape::map) {
     if (!needs(visits, type.element.type)) return;
-    std::vector<std::string> keys;
-    for (const codec::Member& member : value.members()) keys.emplace_back(member.key());
-    for (const std::string& key : keys) walk(visits, *type.element.type, value.edit(key));
+    std::vector<codec::Member> all;
+    for (const codec::Member& member : value.members())
+      if (Value changed = walked(*type.element.type, member.value); !changed.is_null())
+        all.push_back({member.key_value, std::move(changed)});
+    for (codec::Member& member : all) value.set(member.key(), std::move(member.value));
     return;
   }
   for (const Field* f : visit.defaults) {
@@ -108,7 +119,9 @@ void walk(const Visits& visits, const Type& type, Value& value) {
     if (f->pointer ? present.is_null() : is_unset(present)) value.set(f->name, f->default_value);
   }
   for (const Field* f : visit.inner)
-    if (!value[f->name].is_null()) walk(visits, *f->type, value.edit(f->name));
+    if (const Value* member = value.find(f->name); member != nullptr && !member->is_null())
+      if (Value changed = walked(*f->type, *member); !changed.is_null())
+        value.set(f->name, std::move(changed));
 }
 
 }  // namespace

@@ -29,11 +29,12 @@ void container(Value& c) {
   default_empty_to(c, "terminationMessagePolicy", "File");
 }
 
-void requests_from_limits(Value& c) {
-  const Value limits = c["resources"]["limits"];
-  for (const Member& limit : limits.members())
-    if (!c["resources"]["requests"].has(limit.key()))
-      c.edit("resources").edit("requests").set(limit.key(), limit.value);
+// Of container i of a list of the spec.
+void requests_from_limits(Value& spec, const char* list, std::size_t i) {
+  const Value resources = spec[list][i]["resources"];
+  for (const Member& limit : resources["limits"].members())
+    if (!resources["requests"].has(limit.key()))
+      spec.edit(list).edit(i).edit("resources").edit("requests").set(limit.key(), limit.value);
 }
 
 void host_ports(Value& c) {
@@ -103,11 +104,9 @@ void pod_level_resources(Value& spec) {
   if (!requests.empty()) spec.edit("resources").set("requests", requests);
 }
 
-void pod(Value& object) {
-  Value& spec = object.edit("spec");
+void complete_spec(Value& spec) {
   for (const char* list : {"containers", "initContainers"})
-    for (std::size_t i = 0; i < spec[list].size(); ++i)
-      requests_from_limits(spec.edit(list).edit(i));
+    for (std::size_t i = 0; i < spec[list].size(); ++i) requests_from_limits(spec, list, i);
   pod_level_resources(spec);
   default_to(spec, "enableServiceLinks", true);
   if (spec["terminationGracePeriodSeconds"].as_int() < 0)
@@ -117,6 +116,12 @@ void pod(Value& object) {
       for (std::size_t i = 0; i < spec[list].size(); ++i) host_ports(spec.edit(list).edit(i));
 }
 
+void pod(Value& object) {
+  Value spec = object["spec"];
+  complete_spec(spec);
+  if (!spec.same_node(object["spec"])) object.set("spec", std::move(spec));
+}
+
 // Also of templates: the deprecated name of the service account follows the other, or leads it.
 void pod_spec(Value& spec) {
   default_empty_to(spec, "dnsPolicy", "ClusterFirst");
@@ -124,10 +129,11 @@ void pod_spec(Value& spec) {
   default_to(spec, "securityContext", Value::object());
   default_to(spec, "terminationGracePeriodSeconds", 30);
   default_empty_to(spec, "schedulerName", "default-scheduler");
-  if (!is_unset(spec["serviceAccountName"]))
-    spec.set("serviceAccount", spec["serviceAccountName"]);
-  else if (!is_unset(spec["serviceAccount"]))
-    spec.set("serviceAccountName", spec["serviceAccount"]);
+  if (const Value name = spec["serviceAccountName"]; !is_unset(name)) {
+    if (!(spec["serviceAccount"] == name)) spec.set("serviceAccount", name);
+  } else if (!is_unset(spec["serviceAccount"])) {
+    spec.set("serviceAccountName", Value(spec["serviceAccount"]));
+  }
 }
 
 void probe(Value& p) {
