@@ -14,6 +14,7 @@
 namespace keelson::api {
 namespace {
 
+constexpr std::string_view kSecretIssuer = "kubernetes/serviceaccount";
 constexpr std::string_view kAccountPrefix = "system:serviceaccount:";
 constexpr std::size_t kVerifiedMax = 4096;
 constexpr std::string_view kCredentialKey = "authentication.kubernetes.io/credential-id";
@@ -251,6 +252,17 @@ Result<Authenticator::Reviewed> Authenticator::review(
       }
   }
   const auto claims = claims_of(token);
+  if (claims && (*claims)["iss"].as_string() == kSecretIssuer) {
+    auto identity = by_secret_claims(*claims, token);
+    if (!identity.ok()) return refused("[invalid bearer token, " + identity.error().message + "]");
+    // Such tokens name no audience: they are for the API server, and for it alone.
+    const bool meant = audiences.empty() || std::find(audiences.begin(), audiences.end(),
+                                                      signer_->issuer()) != audiences.end();
+    if (!meant)
+      return refused("[invalid bearer token, token audiences " + list_text({signer_->issuer()}) +
+                     " is invalid for the target audiences " + list_text(audiences) + "]");
+    return Reviewed{std::move(identity).value(), {signer_->issuer()}};
+  }
   if (!claims || (*claims)["iss"].as_string() != signer_->issuer())
     return refused("invalid bearer token");
   const std::vector<std::string> wanted =
@@ -269,6 +281,30 @@ Result<Authenticator::Reviewed> Authenticator::review(
   if (!identity.ok()) return refused("[invalid bearer token, " + identity.error().message + "]");
   reviewed.identity = std::move(identity).value();
   return reviewed;
+}
+
+Result<Identity> Authenticator::by_secret_claims(const Value& claims,
+                                                 std::string_view token) const {
+  const std::string prefix = "kubernetes.io/serviceaccount/";
+  const std::string ns = claims[prefix + "namespace"].str();
+  const std::string name = claims[prefix + "service-account.name"].str();
+  const std::string uid = claims[prefix + "service-account.uid"].str();
+  if (claims["sub"].as_string() != account_user(ns, name)) return refused("sub claim is invalid");
+  const Value secret = source_.get("secrets", ns, claims[prefix + "secret.name"].as_string());
+  if (secret.is_null() || model::is_deleting(secret)) return refused("Token has been invalidated");
+  if (!same_secret(secret_text(secret, "token"), token))
+    return refused("Token does not match server's copy");
+  const Value account = source_.get("serviceaccounts", ns, name);
+  if (account.is_null()) return refused("serviceaccounts " + quote(name) + " not found");
+  if (model::is_deleting(account))
+    return refused("ServiceAccount " + ns + "/" + name + " has been deleted");
+  if (model::uid_of(account) != uid)
+    return refused("ServiceAccount UID (" + std::string(model::uid_of(account)) +
+                   ") does not match claim (" + uid + ")");
+  if (!secret["metadata"]["labels"]["kubernetes.io/legacy-token-invalid-since"].as_string().empty())
+    return refused("the token in secret " + ns + "/" + std::string(model::name_of(secret)) +
+                   " for service account " + ns + "/" + name + " has been marked invalid");
+  return Identity{account_user(ns, name), uid, account_groups(ns), {}};
 }
 
 Result<Identity> Authenticator::by_claims(const Value& claims) const {

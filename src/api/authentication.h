@@ -79,6 +79,8 @@ class Authenticator {
   Result<Identity> by_token(std::string_view token) const;
   std::optional<Identity> by_bootstrap_token(std::string_view token) const;
   Result<Identity> by_claims(const Value& claims) const;
+  // Of a token that stands in a Secret; it is good as long as it stands there.
+  Result<Identity> by_secret_claims(const Value& claims, std::string_view token) const;
   std::optional<Value> claims_of(std::string_view token) const;
 
   ObjectSource source_;

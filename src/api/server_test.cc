@@ -207,6 +207,40 @@ TEST_F(ServerTest, IssuesTokensThatEndWithTheirAccount) {
   EXPECT_EQ(ask("POST", self, "{}", token).code, 401);
 }
 
+TEST_F(ServerTest, TokensInSecretsAreGoodWhileTheyStandThere) {
+  ask("POST", "/api/v1/namespaces/default/serviceaccounts", R"({"metadata":{"name":"robot"}})");
+  const std::string uid = ask("GET", "/api/v1/namespaces/default/serviceaccounts/robot")
+                              .json()["metadata"]["uid"]
+                              .str();
+  const std::string prefix = "kubernetes.io/serviceaccount/";
+  const std::string token =
+      access_->signer().sign(Value::object({{"iss", "kubernetes/serviceaccount"},
+                                            {prefix + "namespace", "default"},
+                                            {prefix + "secret.name", "robot-token"},
+                                            {prefix + "service-account.name", "robot"},
+                                            {prefix + "service-account.uid", uid},
+                                            {"sub", "system:serviceaccount:default:robot"}}));
+  const auto secret = [&](const std::string& kept) {
+    return R"({"metadata":{"name":"robot-token","annotations":{"kubernetes.io/service-account.name":"robot"}},)"
+           R"("type":"kubernetes.io/service-account-token","data":{"token":")" +
+           to_base64(kept) + R"("}})";
+  };
+  const std::string secrets = "/api/v1/namespaces/default/secrets";
+  const auto who = [&] {
+    return ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", "{}", token);
+  };
+  EXPECT_EQ(who().code, 401);
+  EXPECT_EQ(ask("POST", secrets, secret(token)).code, 201);
+  EXPECT_EQ(who().json()["status"]["userInfo"]["username"].as_string(),
+            "system:serviceaccount:default:robot");
+  EXPECT_EQ(ask("PUT", secrets + "/robot-token", secret("another")).code, 200);
+  EXPECT_EQ(who().code, 401);
+  EXPECT_EQ(ask("PUT", secrets + "/robot-token", secret(token)).code, 200);
+  EXPECT_EQ(who().code, 201);
+  ask("DELETE", secrets + "/robot-token");
+  EXPECT_EQ(who().code, 401);
+}
+
 TEST_F(ServerTest, BootstrapTokensCannotRaiseThemselves) {
   const auto secret = [&](const std::string& groups) {
     return R"({"metadata":{"name":"bootstrap-token-abcdef"},"type":"bootstrap.kubernetes.io/token",)"

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "api/audit_file.h"
-#include "app/encryption_at_rest.h"
+#include "api/encryption_at_rest.h"
 #include "base/text.h"
 #include "host/linux/files.h"
 
@@ -92,14 +92,73 @@ Result<std::string> read_text(host::Files& files, const std::string& path) {
   return (*file)->read(0, (*file)->size());
 }
 
+namespace {
+
+class EncryptionFollower {
+ public:
+  EncryptionFollower(host::Loop& loop, host::Files& files, std::string path,
+                     std::shared_ptr<api::ReloadableSealer> sealer, std::function<void()> changed)
+      : loop_(loop),
+        files_(files),
+        path_(std::move(path)),
+        sealer_(std::move(sealer)),
+        changed_(std::move(changed)) {
+    if (auto text = read_text(files_, path_); text.ok()) text_ = std::move(*text);
+  }
+
+  void wait() {
+    timer_ = loop_.call_at(loop_.now() + kPeriod, [this] {
+      look();
+      wait();
+    });
+  }
+
+ private:
+  static constexpr Duration kPeriod = Duration::minutes(1);  // as the original
+
+  void look() {
+    auto text = read_text(files_, path_);
+    if (!text.ok() || *text == text_) return;  // it may be just being written
+    text_ = *text;
+    auto sealer = api::parse_encryption(text_);
+    if (!sealer.ok()) {
+      std::fprintf(stderr, "%s: %s; encryption goes on as before\n", path_.c_str(),
+                   sealer.error().message.c_str());
+      return;
+    }
+    sealer_->replace(std::move(sealer).value());
+    std::fprintf(stderr, "%s has changed and is used\n", path_.c_str());
+    changed_();
+  }
+
+  host::Loop& loop_;
+  host::Files& files_;
+  std::string path_;
+  std::shared_ptr<api::ReloadableSealer> sealer_;
+  std::function<void()> changed_;
+  std::string text_;
+  std::shared_ptr<void> timer_;
+};
+
+}  // namespace
+
+std::shared_ptr<void> follow_encryption(host::Loop& loop, host::Files& files, std::string path,
+                                        std::shared_ptr<api::ReloadableSealer> sealer,
+                                        std::function<void()> changed) {
+  auto follower = std::make_shared<EncryptionFollower>(loop, files, std::move(path),
+                                                       std::move(sealer), std::move(changed));
+  follower->wait();
+  return follower;
+}
+
 Result<FileParts> read_api_files(host::Loop& loop, host::Files& files, const ApiFiles& names) {
   FileParts parts;
   TRY(parts.audit, open_audit(loop, files, names));
   if (!names.encryption.empty()) {
     TRY(const std::string text, read_text(files, names.encryption));
-    auto sealer = parse_encryption(text);
+    auto sealer = api::parse_encryption(text);
     if (!sealer.ok()) return in_file(names.encryption, sealer.error());
-    parts.sealer = std::move(sealer).value();
+    parts.sealer = std::make_shared<api::ReloadableSealer>(std::move(sealer).value());
   }
   if (!names.proxy_ca.empty()) {
     TRY(parts.proxy_ca_pem, read_text(files, names.proxy_ca));

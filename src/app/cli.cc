@@ -79,6 +79,8 @@ void add_api_options(CLI::App* app, ApiFiles& files) {
       ->capture_default_str();
   command->add_option("--encryption-provider-config", files.encryption,
                       "EncryptionConfiguration: what the disk holds only encrypted");
+  command->add_flag("--encryption-provider-config-automatic-reload", files.encryption_reload,
+                    "Look every minute whether it has changed");
   command->add_option("--authentication-config", files.authentication,
                       "AuthenticationConfiguration: OIDC issuers, anonymous requests");
   command->add_option("--oidc-issuer-url", files.oidc_issuer, "One OIDC issuer");

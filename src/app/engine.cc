@@ -11,7 +11,6 @@
 #include "api/webhook_client.h"
 #include "app/api_files.h"
 #include "app/certificate_authority.h"
-#include "app/encryption_at_rest.h"
 #include "app/engine_metrics.h"
 #include "app/engine_report.h"
 #include "app/instance.h"
@@ -96,7 +95,7 @@ struct Engine::Parts {
   api::Pki pki;
   std::shared_ptr<const api::AuditLog> audit;
   std::string proxy_ca_pem;
-  std::shared_ptr<void> oidc_keys;
+  std::shared_ptr<void> oidc_keys, encryption;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<api::AccessControl> access;
   std::unique_ptr<api::WebhookClient> webhooks;
@@ -138,13 +137,21 @@ Result<void> Engine::Parts::open() {
   store::Options store_options{.directory = options.directory + "/store"};
   store_options.sealer = given.sealer;
   TRY(store, store::Store::open(loop, *files, store_options));
-  if (!given.sealer) TRY_VOID(check_unsealed(*store));
+  if (!given.sealer) TRY_VOID(api::check_unsealed(*store));
+  if (given.sealer && options.files.encryption_reload)
+    encryption = follow_encryption(loop, *files, options.files.encryption, given.sealer, [this] {
+      store->snapshot([](const Result<store::Revision>& written) {
+        if (!written.ok())
+          std::fprintf(stderr, "not all is encrypted anew: %s\n", written.error().message.c_str());
+      });
+    });
   if (const std::string torn = store->statistics().torn; !torn.empty())
     std::fprintf(stderr,
                  "%s ends in the middle of a write, as after a crash; that write is dropped. It "
                  "was not acknowledged, unless the disk lost it afterwards\n",
                  torn.c_str());
-  TRY(std::unique_ptr<api::TokenSigner> signer, api::TokenSigner::make(pki.token_key_pem, kServiceAccountIssuer));
+  TRY(std::unique_ptr<api::TokenSigner> signer,
+      api::TokenSigner::make(pki.token_key_pem, kServiceAccountIssuer));
   access = std::make_unique<api::AccessControl>(
       std::move(signer), [this] { return loop.now(); }, rng, given.authentication);
   webhooks = std::make_unique<api::WebhookClient>(loop, *sockets);
@@ -281,6 +288,7 @@ Result<void> Engine::Parts::run_controllers() {
   needs.ca_pem = pki.ca.certificate_pem;
   authority = std::make_unique<EngineAuthority>(pki.ca);
   needs.authority = authority.get();
+  needs.sign_token = [this](const Value& claims) { return access->signer().sign(claims); };
   std::vector<std::string> names;
   for (auto& controller : control::all_controllers(needs)) {
     names.emplace_back(controller->name());

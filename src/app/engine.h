@@ -22,6 +22,7 @@ struct ApiFiles {
   std::int64_t audit_log_megabytes_max = 100;
   int audit_log_backups_max = 0;
   std::string encryption;  // EncryptionConfiguration
+  bool encryption_reload = false;
   // Front proxies: their authority, and what lists with commas say of them.
   std::string proxy_ca, proxy_names;
   std::string proxy_user_headers = "X-Remote-User", proxy_uid_headers = "X-Remote-Uid";

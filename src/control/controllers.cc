@@ -20,6 +20,8 @@
 #include "control/replicaset/replicaset.h"
 #include "control/resourcequota/resourcequota.h"
 #include "control/serviceaccount/serviceaccount.h"
+#include "control/serviceaccount/tokens.h"
+#include "control/servicecidr/servicecidr.h"
 #include "control/statefulset/statefulset.h"
 #include "control/tainteviction/tainteviction.h"
 #include "control/ttlafterfinished/ttlafterfinished.h"
@@ -43,9 +45,13 @@ std::vector<std::unique_ptr<cluster::Controller>> all_controllers(const Controll
   all.push_back(std::make_unique<ServiceAccountController>());
   if (!needs.ca_pem.empty()) all.push_back(std::make_unique<RootCaPublisher>(needs.ca_pem));
   if (needs.authority != nullptr) {
+    all.push_back(std::make_unique<CertificateApprover>(*needs.authority));
     all.push_back(std::make_unique<CertificateSigner>(*needs.authority));
     all.push_back(std::make_unique<CertificateCleaner>(*needs.authority));
   }
+  if (needs.sign_token)
+    all.push_back(std::make_unique<TokenSecretController>(needs.sign_token, needs.ca_pem));
+  all.push_back(std::make_unique<ServiceCidrController>());
   all.push_back(std::make_unique<EventTtlController>());
   all.push_back(std::make_unique<ClusterRoleAggregation>());
   all.push_back(std::make_unique<ClaimProtection>());

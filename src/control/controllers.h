@@ -2,6 +2,7 @@
 // engine, the simulation and a remote cluster start the same ones.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct ControllerNeeds {
   LocalMachine machine;              // what the node "local" offers; null capacity: there is none
   CertificateAuthority* authority = nullptr;  // outlives the controllers; null: nothing is signed
   std::string ca_pem;  // published to every namespace as kube-root-ca.crt; empty: not published
+  // A signed token (JWT) with these claims; empty: Secrets get no tokens.
+  std::function<std::string(const codec::Value& claims)> sign_token = {};
 };
 
 // Those that walk objects of every kind (garbage, namespaces), for the kinds of this table. When

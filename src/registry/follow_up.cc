@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/address_objects.h"
 #include "registry/api_services.h"
 #include "registry/authentication_map.h"
 #include "registry/field_owners.h"
@@ -104,6 +105,7 @@ Result<void> write_status(Registry::State& state, std::string_view resource, std
 
 Result<void> Registry::State::settle_one(const std::string& resource, const std::string& name) {
   if (resource == kDefinitions) return settle_definition(name);
+  if (resource == kIpAddresses) return repair_addresses(*this);
   if (resource == kServices) return settle_api_service(*this, name);
   if (resource == kConfigMaps) return settle_authentication(*this);
   if (resource == kFlows) {
@@ -156,6 +158,11 @@ void Registry::State::observe(std::string_view resource, const Value& before, co
   const Value& object = after.is_null() ? before : after;
   const std::string name(model::name_of(object));
   if (resource == "services") addresses.observe(before, after);
+  if (resource == "servicecidrs.networking.k8s.io") addresses.observe_range(before, after);
+  if (resource == kIpAddresses) {
+    addresses.observe_address(before, after);
+    if (after.is_null() && addresses.is_held(name)) unsettled_.emplace(resource, name);
+  }
   if (resource == kServices) {
     ++served_generation;
     note_api_service(*this, before, after);

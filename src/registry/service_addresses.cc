@@ -1,7 +1,6 @@
 #include "registry/service_addresses.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/text.h"
 #include "model/meta.h"
@@ -13,23 +12,6 @@ namespace keelson::registry {
 using codec::Value;
 
 namespace {
-
-std::optional<std::uint32_t> parse_address(std::string_view text) {
-  const std::vector<std::string> parts = split(text, '.');
-  if (parts.size() != 4) return std::nullopt;
-  std::uint32_t out = 0;
-  for (const std::string& part : parts) {
-    const auto number = parse_int(part);
-    if (!number || *number < 0 || *number > 255) return std::nullopt;
-    out = out << 8 | static_cast<std::uint32_t>(*number);
-  }
-  return out;
-}
-
-std::string to_address(std::uint32_t n) {
-  return std::to_string(n >> 24) + "." + std::to_string(n >> 16 & 255) + "." +
-         std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
-}
 
 bool is_external_name(const Value& spec) {
   return spec["type"].as_string() == "ExternalName";
@@ -49,15 +31,6 @@ bool may_have_node_ports(const Value& spec) {
 bool wants_health_port(const Value& spec) {
   return spec["type"].as_string() == "LoadBalancer" &&
          spec["externalTrafficPolicy"].as_string() == "Local";
-}
-
-std::vector<std::string> addresses_of(const Value& service) {
-  std::vector<std::string> out;
-  const Value& spec = service["spec"];
-  if (spec.is_null() || is_external_name(spec) || is_headless(spec)) return out;
-  for (const Value& one : spec["clusterIPs"].elements())
-    if (!one.as_string().empty()) out.push_back(one.str());
-  return out;
 }
 
 // Each port once: two protocols may share one.
@@ -247,42 +220,43 @@ void complete_families(Value& service, const Value& old, std::vector<Cause>& cau
 
 }  // namespace
 
-ServiceAddresses::ServiceAddresses(std::string_view range, int port_first, int port_last)
-    : range_(range), port_first_(port_first), port_last_(port_last) {
-  const std::size_t slash = range.find('/');
-  const auto base = parse_address(range.substr(0, slash));
-  const auto bits = parse_int(range.substr(slash + 1));
-  KEELSON_CHECK(base && bits && *bits >= 8 && *bits <= 30);
-  base_ = *base;
-  size_ = 1u << (32 - *bits);
+std::vector<std::string> service_addresses(const Value& service) {
+  std::vector<std::string> out;
+  const Value& spec = service["spec"];
+  if (spec.is_null() || is_external_name(spec) || is_headless(spec)) return out;
+  for (const Value& one : spec["clusterIPs"].elements())
+    if (!one.as_string().empty()) out.push_back(one.str());
+  return out;
 }
 
-bool ServiceAddresses::in_range(std::string_view address) const {
-  const auto number = parse_address(address);
-  return number && *number > base_ && *number < base_ + size_ - 1;
+ServiceAddresses::ServiceAddresses(std::string_view range, int port_first, int port_last)
+    : ranges_(range), port_first_(port_first), port_last_(port_last) {}
+
+void ServiceAddresses::observe_address(const Value& before, const Value& after) {
+  if (after.is_null())
+    reserved_.erase(std::string(model::name_of(before)));
+  else
+    reserved_.insert(std::string(model::name_of(after)));
 }
 
 void ServiceAddresses::observe(const Value& before, const Value& after) {
-  for (const std::string& one : addresses_of(before)) release(addresses_, one);
+  for (const std::string& one : service_addresses(before)) release(addresses_, one);
   for (int one : ports_of(before)) release(ports_, one);
-  for (const std::string& one : addresses_of(after)) ++addresses_[one];
+  for (const std::string& one : service_addresses(after)) ++addresses_[one];
   for (int one : ports_of(after)) ++ports_[one];
 }
 
-std::string ServiceAddresses::allocate_address(Prng& rng) const {
-  const std::uint32_t offset = std::min(std::max(16u, size_ / 16), 256u);
-  const auto scan = [&](std::uint32_t first, std::uint32_t count) -> std::string {
-    const std::uint32_t start = static_cast<std::uint32_t>(rng.below(count));
-    for (std::uint32_t i = 0; i < count; ++i) {
-      std::string address = to_address(base_ + first + (start + i) % count);
-      if (!is_taken(address)) return address;
-    }
-    return {};
-  };
-  // Neither the network's own address nor the last one is handed out.
-  std::string address = scan(offset, size_ - 1 - offset);
-  return address.empty() ? scan(1, offset - 1) : address;
+namespace {
+
+// What is left to do is up to the administrator, so the original calls it an internal error.
+Error range_is_full(const std::string& what) {
+  const std::string text = "failed to allocate a " + what + ": range is full";
+  return {.reason = Reason::internal_error,
+          .message = "Internal error occurred: " + text,
+          .causes = {Cause{"", "", text}}};
 }
+
+}  // namespace
 
 int ServiceAddresses::allocate_port(Prng& rng, const std::set<int>& now_taken) const {
   const int count = port_last_ - port_first_ + 1;
@@ -300,28 +274,31 @@ int ServiceAddresses::allocate_port(Prng& rng, const std::set<int>& now_taken) c
   return port ? port : scan(port_first_, reserved);
 }
 
-void ServiceAddresses::complete_addresses(Value& spec, const Value& old, bool dry, Prng& rng,
-                                          std::vector<Cause>& causes) const {
-  if (is_external_name(spec) || is_headless(spec)) return;
-  if (!old.is_null() && !is_external_name(old) && !old["clusterIPs"].empty()) return;
+Result<void> ServiceAddresses::complete_addresses(Value& spec, const Value& old, bool dry,
+                                                  Prng& rng, std::vector<Cause>& causes) const {
+  if (is_external_name(spec) || is_headless(spec)) return {};
+  if (!old.is_null() && !is_external_name(old) && !old["clusterIPs"].empty()) return {};
   const std::string wanted = spec["clusterIPs"][0].str();
   if (!wanted.empty()) {
-    if (!parse_address(wanted)) return;
+    if (!parse_address(wanted)) return {};
     std::string why;
-    if (!in_range(wanted))
+    if (!ranges_.contains(wanted))
       why = dry ? "the provided IP (" + wanted +
-                      ") is not in the valid range. The range of valid IPs is " + range_
+                      ") is not in the valid range. The range of valid IPs is " + ranges_.own()
                 : "the provided network does not match the current range";
     else if (!dry && is_taken(wanted))
       why = "provided IP is already allocated";
     if (!why.empty())
       causes.push_back(cause_invalid("spec.clusterIPs", spec["clusterIPs"],
                                      "failed to allocate IP " + wanted + ": " + why));
-    return;
+    return {};
   }
-  const std::string address = allocate_address(rng);
+  const std::string address =
+      ranges_.choose(rng, [this](const std::string& one) { return is_taken(one); });
+  if (address.empty()) return range_is_full("serviceIP");
   spec.set("clusterIP", address);
   spec.set("clusterIPs", Value::array({Value(address)}));
+  return {};
 }
 
 std::string ServiceAddresses::port_problem(int port) const {
@@ -359,6 +336,7 @@ Result<void> ServiceAddresses::complete_ports(Value& service, const Value& old, 
         const auto shared = by_port.find(port["port"].as_int());
         number =
             shared != by_port.end() && old.is_null() ? shared->second : allocate_port(rng, taken);
+        if (number == 0) return range_is_full("nodePort");
         spec.edit("ports").edit(i).set("nodePort", number);
         by_port.emplace(port["port"].as_int(), number);
       }
@@ -368,7 +346,9 @@ Result<void> ServiceAddresses::complete_ports(Value& service, const Value& old, 
   if (!causes.empty() || !wants_health_port(spec) || wants_health_port(old["spec"])) return {};
   const int number = static_cast<int>(spec["healthCheckNodePort"].as_int());
   if (number == 0) {
-    spec.set("healthCheckNodePort", allocate_port(rng, taken));
+    const int chosen = allocate_port(rng, taken);
+    if (chosen == 0) return range_is_full("HealthCheck NodePort");
+    spec.set("healthCheckNodePort", chosen);
     return {};
   }
   const std::string why = dry ? "" : port_problem(number);
@@ -387,7 +367,8 @@ Result<void> ServiceAddresses::complete(Value& service, const Value& old, bool d
   if (!old.is_null()) keep_allocated(spec, old_spec);
   normalise_addresses(spec, old_spec);
   complete_families(service, old_spec, causes);
-  if (causes.empty()) complete_addresses(service.edit("spec"), old_spec, dry, rng, causes);
+  if (causes.empty())
+    TRY_VOID(complete_addresses(service.edit("spec"), old_spec, dry, rng, causes));
   if (causes.empty()) {
     TRY_VOID(complete_ports(service, old, dry, rng, causes));
   }

@@ -1,8 +1,6 @@
-// Service addresses: which ClusterIPs and NodePorts are taken, and by whom. Filled from the
-// Services in the store and kept in step with them, so it needs no records of its own.
-//
-// Like the original, fixed addresses are meant to come from the lower part of the range and
-// allocated ones from the upper part: the first min(max(16, size/16), 256) addresses are used last.
+// Service addresses: which ClusterIPs and NodePorts are taken. Filled from the Services and the
+// IPAddresses in the store and kept in step with them, so it needs no records of its own. Which
+// ranges there are, ServiceRanges knows; the IPAddresses of Services are made in address_objects.h.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +13,12 @@
 #include "base/prng.h"
 #include "base/result.h"
 #include "codec/value.h"
+#include "registry/service_ranges.h"
 
 namespace keelson::registry {
+
+// The cluster addresses that a Service holds; none for null.
+std::vector<std::string> service_addresses(const codec::Value& service);
 
 class ServiceAddresses {
  public:
@@ -33,25 +35,30 @@ class ServiceAddresses {
   // What a change of type has no more use for goes, unless the client touched it.
   static void drop_unused(codec::Value& service, const codec::Value& old);
 
-  bool is_taken(std::string_view address) const {
-    return addresses_.contains(std::string(address));
+  // IPAddresses, whoever made them, and ServiceCIDRs; null as above.
+  void observe_address(const codec::Value& before, const codec::Value& after);
+  void observe_range(const codec::Value& before, const codec::Value& after) {
+    ranges_.observe(before, after);
   }
-  bool in_range(std::string_view address) const;
+
+  bool is_held(const std::string& address) const { return addresses_.contains(address); }
 
  private:
-  std::string allocate_address(Prng& rng) const;
+  bool is_taken(const std::string& address) const {
+    return is_held(address) || reserved_.contains(address);
+  }
   int allocate_port(Prng& rng, const std::set<int>& now_taken) const;
-  void complete_addresses(codec::Value& spec, const codec::Value& old, bool dry, Prng& rng,
-                          std::vector<Cause>& causes) const;
+  Result<void> complete_addresses(codec::Value& spec, const codec::Value& old, bool dry, Prng& rng,
+                                  std::vector<Cause>& causes) const;
   Result<void> complete_ports(codec::Value& service, const codec::Value& old, bool dry, Prng& rng,
                               std::vector<Cause>& causes) const;
   // Why a port cannot be had; empty: it can.
   std::string port_problem(int port) const;
 
-  std::uint32_t base_ = 0, size_ = 0;
-  std::string range_;
+  ServiceRanges ranges_;
   int port_first_, port_last_;
-  std::map<std::string, int> addresses_;  // to the number of holders
+  std::map<std::string, int> addresses_;  // of Services, to the number of holders
+  std::set<std::string> reserved_;        // of IPAddresses
   std::map<int, int> ports_;
 };
 

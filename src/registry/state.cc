@@ -1,6 +1,7 @@
 #include "registry/state.h"
 
 #include "model/meta.h"
+#include "registry/address_objects.h"
 #include "registry/crds/versions.h"
 
 namespace keelson::registry {
@@ -65,6 +66,21 @@ Result<Object> Registry::State::served(const Call& call, const Value& stored) co
   return Object(std::move(object));
 }
 
+namespace {
+
+// A Service takes the objects of its addresses along. What is to be observed once it is written.
+std::vector<std::pair<Value, Value>> addresses_into(Registry::State& state, const Call& call,
+                                                    const Value& before, const Value& after,
+                                                    store::Transaction& transaction) {
+  if (call.storage->name() != "services") return {};
+  AddressChange change = address_change(state, before, after);
+  for (store::Put& one : change.puts) transaction.puts.push_back(std::move(one));
+  for (std::string& key : change.deletes) transaction.deletes.push_back(std::move(key));
+  return std::move(change.changes);
+}
+
+}  // namespace
+
 Result<Written> Registry::State::put(Call& call, std::string key, Value object) {
   constexpr std::size_t kObjectBytesMax = 1536 * 1024;
   const Value before = [&] {
@@ -105,12 +121,14 @@ Result<Written> Registry::State::put(Call& call, std::string key, Value object) 
   transaction.puts = std::move(call.also);
   call.also.clear();
   transaction.puts.push_back({key, std::move(bytes), kept});
+  const auto addresses_changed = addresses_into(*this, call, before, kept, transaction);
   TRY_VOID([&]() -> Result<void> {
     auto done = store.commit(std::move(transaction));
     if (!done.ok()) return done.error();
     return {};
   }());
   observe(call.storage->name(), before, kept);
+  for (const auto& [old, now] : addresses_changed) observe(kIpAddresses, old, now);
   return Written{store.get(key), one ? Value() : std::move(object)};
 }
 
@@ -121,13 +139,20 @@ Result<std::int64_t> Registry::State::erase(Call& call, const std::string& key) 
   transaction.deletes.push_back(key);
   transaction.puts = std::move(call.also);
   call.also.clear();
+  const auto addresses_changed =
+      addresses_into(*this, call, existing->value(), Value(), transaction);
   TRY(const store::Revision revision, store.commit(std::move(transaction)));
   observe(call.storage->name(), existing->value(), Value());
+  for (const auto& [old, now] : addresses_changed) observe(kIpAddresses, old, now);
   return revision.number;
 }
 
 void Registry::State::load() {
   for (const store::EntryPtr& one : entries("services")) addresses.observe(Value(), one->value());
+  for (const store::EntryPtr& one : entries(kIpAddresses))
+    addresses.observe_address(Value(), one->value());
+  for (const store::EntryPtr& one : entries("servicecidrs.networking.k8s.io"))
+    addresses.observe_range(Value(), one->value());
   for (const store::EntryPtr& one : entries("customresourcedefinitions.apiextensions.k8s.io"))
     serve_definition(Value(), one->value());
   mark_all_unsettled();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "control/common/script.h"
 #include "control/common/templates.h"
 #include "model/meta.h"
 
@@ -123,6 +124,86 @@ cluster::Plan CertificateSigner::reconcile(const cluster::Sync& sync) {
   }
   plan.writes.push_back(update(kRequests, std::move(request), "status"));
   return plan;
+}
+
+namespace {
+
+bool is_to_approve(const codec::Value& request) {
+  if (request["spec"]["signerName"].as_string() != kKubeletClient ||
+      !request["status"]["certificate"].as_string().empty())
+    return false;
+  for (const codec::Value& condition : request["status"]["conditions"].elements())
+    if (condition["type"].as_string() == "Approved" || condition["type"].as_string() == "Denied")
+      return false;
+  return true;
+}
+
+cluster::Write approval_question(const codec::Value& request, std::string_view subresource) {
+  const codec::Value& asker = request["spec"];
+  codec::Value spec = codec::Value::object(
+      {{"resourceAttributes", codec::Value::object({{"group", "certificates.k8s.io"},
+                                                    {"resource", "certificatesigningrequests"},
+                                                    {"subresource", subresource},
+                                                    {"verb", "create"},
+                                                    {"version", "*"}})}});
+  if (asker.has("username")) spec.set("user", asker["username"]);
+  for (const std::string_view field : {"uid", "groups", "extra"})
+    if (asker.has(field)) spec.set(field, asker[field]);
+  return create("subjectaccessreviews.authorization.k8s.io",
+                codec::Value::object({{"apiVersion", "authorization.k8s.io/v1"},
+                                      {"kind", "SubjectAccessReview"},
+                                      {"metadata", codec::Value::object()},
+                                      {"spec", std::move(spec)}}));
+}
+
+codec::Value approved(codec::Value request, std::string_view what, Instant now) {
+  const std::string when = to_rfc3339(now);
+  request.edit("status")
+      .edit("conditions")
+      .push_back(codec::Value::object(
+          {{"type", "Approved"},
+           {"status", "True"},
+           {"reason", "AutoApproved"},
+           {"message", "Auto approving " + std::string(what) +
+                           "kubelet client certificate after SubjectAccessReview."},
+           {"lastUpdateTime", when},
+           {"lastTransitionTime", when}}));
+  return request;
+}
+
+}  // namespace
+
+std::vector<cluster::Watch> CertificateApprover::watches() const {
+  return {{std::string(kRequests),
+           [](const cluster::View&, const codec::Value&, const codec::Value& after) {
+             std::vector<cluster::Key> keys;
+             if (is_to_approve(after)) keys.push_back({"", std::string(model::name_of(after))});
+             return keys;
+           }}};
+}
+
+cluster::Plan CertificateApprover::reconcile(const cluster::Sync& sync) {
+  const codec::Value request = sync.view.get(kRequests, "", sync.key.name);
+  if (!is_to_approve(request)) return {};
+  const auto claims = authority_.read(request["spec"]["request"].str());
+  if (!claims.ok() || !kubelet_refusal(*claims, usages_of(request), false).empty()) return {};
+  const bool self = request["spec"]["username"].as_string() == claims->common_name;
+  return Script::run([request, self, now = sync.now](Script& script) -> Result<void> {
+    for (const bool own : {true, false}) {
+      if (own && !self) continue;
+      const auto answer =
+          script.write(approval_question(request, own ? "selfnodeclient" : "nodeclient"));
+      if (script.waiting()) return {};
+      if (!answer.ok()) return answer.error();
+      if (!(*answer)["status"]["allowed"].as_bool()) continue;
+      const auto written =
+          script.write(update(kRequests, approved(request, own ? "self " : "", now), "approval"));
+      if (!written.ok() && !script.waiting() && written.error().reason != Reason::not_found)
+        return written.error();
+      return {};
+    }
+    return {};
+  });
 }
 
 std::vector<cluster::Watch> CertificateCleaner::watches() const {

@@ -1,7 +1,8 @@
 // CertificateSigningRequests: those that were approved are signed if what they ask for is what
-// their signer may give; those that are done with are removed. Nobody approves by himself: nodes
-// here need no certificates, so that is left to people.
-// Behaviour: pkg/controller/certificates/{signer,cleaner} of Kubernetes 1.36.
+// their signer may give; those that are done with are removed. Client certificates of kubelets are
+// approved if whoever asks may have them approved ("nodeclient", "selfnodeclient"); all others are
+// left to people.
+// Behaviour: pkg/controller/certificates/{approver,signer,cleaner} of Kubernetes 1.36.
 #pragma once
 
 #include <string>
@@ -40,6 +41,17 @@ class CertificateSigner : public cluster::Controller {
  public:
   explicit CertificateSigner(CertificateAuthority& authority) : authority_(authority) {}
   std::string_view name() const override { return "certificate-controller"; }
+  std::vector<cluster::Watch> watches() const override;
+  cluster::Plan reconcile(const cluster::Sync& sync) override;
+
+ private:
+  CertificateAuthority& authority_;
+};
+
+class CertificateApprover : public cluster::Controller {
+ public:
+  explicit CertificateApprover(CertificateAuthority& authority) : authority_(authority) {}
+  std::string_view name() const override { return "certificate-approver"; }
   std::vector<cluster::Watch> watches() const override;
   cluster::Plan reconcile(const cluster::Sync& sync) override;
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
+#include "control/serviceaccount/tokens.h"
 #include "sched/memory_view.h"
 
 namespace keelson::control {
@@ -59,6 +61,46 @@ TEST(RootCa, IsPublishedAndPutRight) {
   plan = sync(publisher, view);
   ASSERT_EQ(plan.writes.size(), 1u);
   EXPECT_EQ(plan.writes[0].verb, cluster::Write::Verb::update);
+}
+
+TEST(TokenSecret, IsFilledAndGoesWithItsAccount) {
+  sched::MemoryView view;
+  TokenSecretController controller(
+      [](const Value& claims) { return "signed for " + claims["sub"].str(); }, "PEM");
+  Prng rng(1);
+  const cluster::Key key{"shop", "robot-token"};
+  const auto look = [&] { return controller.reconcile({view, key, Instant(), rng}); };
+  Value secret = named("Secret", "shop", "robot-token");
+  secret.set("type", "kubernetes.io/service-account-token");
+  secret.edit("metadata").edit("annotations").set("kubernetes.io/service-account.name", "robot");
+  view.put("secrets", secret);
+  cluster::Plan plan = look();
+  ASSERT_EQ(plan.writes.size(), 1u);
+  EXPECT_EQ(plan.writes[0].verb, cluster::Write::Verb::remove);
+
+  Value account = named("ServiceAccount", "shop", "robot");
+  account.edit("metadata").set("uid", "u1");
+  view.put("serviceaccounts", account);
+  plan = look();
+  ASSERT_EQ(plan.writes.size(), 1u);
+  const Value filled = plan.writes[0].object;
+  EXPECT_EQ(from_base64(filled["data"]["token"].as_string()).value_or(""),
+            "signed for system:serviceaccount:shop:robot");
+  EXPECT_EQ(from_base64(filled["data"]["ca.crt"].as_string()).value_or(""), "PEM");
+  EXPECT_EQ(from_base64(filled["data"]["namespace"].as_string()).value_or(""), "shop");
+  view.put("secrets", filled);
+  EXPECT_TRUE(look().writes.empty());
+
+  // Another account of the same name is not the one that the token was given to.
+  account.edit("metadata").set("uid", "u2");
+  view.put("serviceaccounts", account);
+  plan = look();
+  ASSERT_EQ(plan.writes.size(), 1u);
+  EXPECT_EQ(plan.writes[0].verb, cluster::Write::Verb::remove);
+  std::vector<cluster::Key> keys;
+  for (const cluster::Watch& watch : controller.watches())
+    if (watch.resource == "serviceaccounts") keys = watch.keys(view, account, Value());
+  EXPECT_EQ(keys, std::vector<cluster::Key>{key});
 }
 
 }  // namespace

@@ -2,12 +2,31 @@
 // disk with one sync, so that the API is ready within milliseconds; yet each object has a revision
 // of its own, as if a client had written it.
 #include "model/meta.h"
+#include "registry/address_objects.h"
 #include "registry/bootstrap/content.h"
 #include "registry/crds/definitions.h"
 #include "registry/field_owners.h"
 #include "registry/state.h"
 
 namespace keelson::registry {
+
+namespace {
+
+Result<void> change_spec(Registry::State& state, const store::EntryPtr& known, const Value& spec) {
+  const std::string key(known->key());
+  Value object = known->value();
+  const Value before = object;
+  object.set("spec", spec);
+  object.edit("metadata").set("resourceVersion", state.store.next_revision().text());
+  store::Transaction transaction;
+  transaction.puts.push_back({key, to_object_json(object), object});
+  auto committed = state.store.commit(std::move(transaction));
+  if (!committed.ok()) return committed.error();
+  state.observe(key.substr(0, key.find('/')), before, object);
+  return {};
+}
+
+}  // namespace
 
 Result<void> Registry::State::bootstrap() {
   const Instant moment = now();
@@ -22,7 +41,12 @@ Result<void> Registry::State::bootstrap() {
     KEELSON_CHECK(resource != nullptr);
     const std::string key = resource->name() + "/" + std::string(model::namespace_of(seed.object)) +
                             "/" + std::string(model::name_of(seed.object));
-    if (store.get(key)) continue;
+    if (const store::EntryPtr known = store.get(key)) {
+      // The range of services is what this server was started with.
+      if (seed.resource == "servicecidrs" && known->value()["spec"] != seed.object["spec"])
+        TRY_VOID(change_spec(*this, known, seed.object["spec"]));
+      continue;
+    }
     auto decoded = model::decode(*resource, codec::JsonDocument{std::move(seed.object), {}},
                                  model::FieldValidation::ignore);
     KEELSON_CHECK(decoded.ok());
@@ -70,6 +94,7 @@ Result<void> Registry::State::bootstrap() {
     observe(resource->name(), Value(), object);
     fresh = true;
   }
+  TRY_VOID(repair_addresses(*this));
   // Watches start behind the bootstrap: nobody can have seen less.
   if (fresh) history_start = store.revision().number;
   return {};

@@ -1,5 +1,5 @@
 // Source of the forms: apiserver/pkg/storage/value/encrypt and apis/apiserver/v1.
-#include "app/encryption_at_rest.h"
+#include "api/encryption_at_rest.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -13,7 +13,7 @@
 #include "host/salsa20.h"
 #include "model/meta.h"
 
-namespace keelson::app {
+namespace keelson::api {
 namespace {
 
 using codec::Value;
@@ -153,6 +153,7 @@ class ConfiguredSealer final : public store::Sealer {
         return unreadable("it is encrypted, and the encryption configuration does not name it");
       return std::string(sealed);
     }
+    bool named = false;  // a key of that name is there
     for (const Provider& one : rule->providers) {
       const bool first = &one == &rule->providers.front();
       if (one.method == Method::identity) {
@@ -162,11 +163,13 @@ class ConfiguredSealer final : public store::Sealer {
       }
       if (!sealed.starts_with(one.prefix)) continue;
       auto text = decrypt(one, key, sealed.substr(one.prefix.size()));
-      if (!text) return unreadable("its key does not fit, or it was changed");
+      named = true;
+      if (!text) continue;  // another key may have the same name
       stale = stale || !first;
       return std::move(*text);
     }
-    return unreadable("no provider of the encryption configuration fits it");
+    return unreadable(named ? "its key does not fit, or it was changed"
+                            : "no provider of the encryption configuration fits it");
   }
 
  private:
@@ -189,6 +192,14 @@ Result<void> add_providers(const Value& given, const std::string& place,
                            std::vector<Provider>& out) {
   constexpr std::pair<std::string_view, Method> kMethods[] = {
       {"aescbc", Method::aescbc}, {"aesgcm", Method::aesgcm}, {"secretbox", Method::secretbox}};
+  if (given.has("kms"))
+    return bad(place,
+               "a key management service (kms) is not supported; aescbc, aesgcm, secretbox and "
+               "identity are");
+  if (given.size() > 1)
+    return bad(place,
+               "more than one provider specified in a single element, should split into different "
+               "list elements");
   if (given.has("identity")) {
     out.push_back({});
     return {};
@@ -219,7 +230,7 @@ Result<void> add_providers(const Value& given, const std::string& place,
     }
     return {};
   }
-  return bad(place, "aescbc, aesgcm, secretbox or identity is expected; others are not supported");
+  return bad(place, "aescbc, aesgcm, secretbox or identity is expected");
 }
 
 }  // namespace
@@ -258,4 +269,4 @@ Result<void> check_unsealed(const store::Store& store) {
                                            "): give --encryption-provider-config as before"};
 }
 
-}  // namespace keelson::app
+}  // namespace keelson::api

@@ -1,13 +1,13 @@
 // Each provider reads what it wrote and nothing that was changed; keys can be exchanged; secretbox
 // against NaCl's own vector.
-#include "app/encryption_at_rest.h"
+#include "api/encryption_at_rest.h"
 
 #include <gtest/gtest.h>
 
 #include "base/text.h"
 #include "host/salsa20.h"
 
-namespace keelson::app {
+namespace keelson::api {
 namespace {
 
 std::string config(const std::string& providers) {
@@ -64,6 +64,32 @@ TEST(EncryptionAtRest, KeysAreExchangedInSteps) {
   EXPECT_TRUE(stale);
 }
 
+TEST(EncryptionAtRest, EachKeyOfOneNameIsTried) {
+  const auto old = parse_encryption(config(keyed("aesgcm", "key1", 'o'))).value();
+  const auto both =
+      parse_encryption(config(keyed("aesgcm", "key1", 'n') + keyed("aesgcm", "key1", 'o'))).value();
+  bool stale = false;
+  EXPECT_EQ(both->unseal("secrets/a/b", old->seal("secrets/a/b", "t"), stale).value(), "t");
+  EXPECT_TRUE(stale);
+  const auto neither = parse_encryption(config(keyed("aesgcm", "key1", 'x'))).value();
+  EXPECT_EQ(neither->unseal("secrets/a/b", old->seal("secrets/a/b", "t"), stale).error().message,
+            "secrets/a/b cannot be read: its key does not fit, or it was changed");
+}
+
+TEST(EncryptionAtRest, TheConfigurationCanBeExchanged) {
+  const auto first = parse_encryption(config(keyed("aescbc", "one", '1'))).value();
+  const auto second =
+      parse_encryption(config(keyed("secretbox", "two", '2') + keyed("aescbc", "one", '1')))
+          .value();
+  ReloadableSealer sealer(first);
+  const std::string before = sealer.seal("secrets/a/b", "t");
+  sealer.replace(second);
+  bool stale = false;
+  EXPECT_EQ(sealer.unseal("secrets/a/b", before, stale).value(), "t");
+  EXPECT_TRUE(stale);
+  EXPECT_TRUE(sealer.seal("secrets/a/b", "t").starts_with("k8s:enc:secretbox:v1:two:"));
+}
+
 TEST(EncryptionAtRest, SaysWhatIsWrong) {
   const auto message = [](const std::string& text) {
     const auto parsed = parse_encryption(text);
@@ -72,6 +98,12 @@ TEST(EncryptionAtRest, SaysWhatIsWrong) {
   EXPECT_EQ(message(config(keyed("aescbc", "a", 'k', 5))),
             "resources[0].providers[0].aescbc.keys[0].secret: secret is not of the expected "
             "length, got 5, expected one of [16 24 32]");
+  EXPECT_EQ(message(config("  - kms: {apiVersion: v2, name: vault, endpoint: unix:///kms}\n")),
+            "resources[0].providers[0]: a key management service (kms) is not supported; aescbc, "
+            "aesgcm, secretbox and identity are");
+  EXPECT_EQ(message(config("  - identity: {}\n    aescbc: {keys: []}\n")),
+            "resources[0].providers[0]: more than one provider specified in a single element, "
+            "should split into different list elements");
   EXPECT_EQ(message("kind: Pod\napiVersion: v1\n"),
             "kind: EncryptionConfiguration of apiserver.config.k8s.io/v1 is expected");
 }
@@ -99,4 +131,4 @@ TEST(Secretbox, VectorOfNaCl) {
 }
 
 }  // namespace
-}  // namespace keelson::app
+}  // namespace keelson::api
