@@ -166,7 +166,12 @@ void Server::State::settle(std::int64_t revision, std::function<void(Result<void
 
 void Server::State::forward_exchange(const ExchangePtr& exchange, Forwarding plan, bool as_text) {
   ForwardEvents events;
-  events.answer = [exchange](HttpResponse response) { exchange->answer(std::move(response)); };
+  const auto answer = [exchange](HttpResponse response) {
+    if (!response.headers.has("cache-control"))
+      response.headers.add("cache-control", "no-cache, private");
+    exchange->answer(std::move(response));
+  };
+  events.answer = answer;
   events.upgrade = [exchange](Headers headers) {
     auto stream = exchange->responder->upgrade(std::move(headers));
     if (stream) {
@@ -179,8 +184,8 @@ void Server::State::forward_exchange(const ExchangePtr& exchange, Forwarding pla
     }
     return stream;
   };
-  events.refuse = [exchange, as_text](const std::string& why) {
-    if (as_text) return exchange->answer(plain_text(503, why + "\n"));
+  events.refuse = [exchange, as_text, answer](const std::string& why) {
+    if (as_text) return answer(plain_text(503, why + "\n"));
     exchange->fail({Reason::service_unavailable, why});
   };
   exchange->responder->on_cancel(
@@ -193,7 +198,9 @@ void Server::State::serve_remote(const ExchangePtr& exchange, const Aggregator::
   exchange->seat.reset();
   if (plan.ok()) return forward_exchange(exchange, std::move(*plan), true);
   const int code = plan.error().reason == Reason::service_unavailable ? 503 : 500;
-  exchange->answer(plain_text(code, plan.error().message + "\n"));
+  HttpResponse refusal = plain_text(code, plan.error().message + "\n");
+  refusal.headers.add("cache-control", "no-cache, private");
+  exchange->answer(std::move(refusal));
 }
 
 namespace {

@@ -243,8 +243,10 @@ void Server::State::serve_openapi(const ExchangePtr& exchange) {
                            "text/plain; charset=utf-8", revalidated());
   if (!path.starts_with("v3/")) return exchange->answer(plain_text(404, "404 page not found\n"));
   const std::string name = path.substr(3);
+  // One that could not be asked for its documents, or has none, is as if it were not there.
   if (const Aggregator::Remote* remote = aggregator->find_path("/" + name))
-    return serve_remote(exchange, *remote);
+    return aggregator->openapi().contains(name) ? serve_remote(exchange, *remote)
+                                                : exchange->answer({404, {}, ""});
   const std::vector<std::string> names = openapi.names();
   if (!std::binary_search(names.begin(), names.end(), name)) return exchange->answer({404, {}, ""});
   const auto offer = negotiate_offers(accept, kOffersV3);
