@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "api/http.h"
 #include "codec/protobuf_writer.h"
@@ -56,7 +57,8 @@ class ProtobufAnswers {
   codec::ProtobufWriter writer_;
   codec::Type partial_;  // PartialObjectMetadata
   std::map<std::string, const codec::Type*, std::less<>> kinds_;
-  std::map<const char*, Written> recent_;  // events, by where their bytes are
+  // Events, by where their bytes are: looked up, never walked.
+  std::unordered_map<const char*, Written> recent_;
   std::deque<const char*> recent_order_;
   std::size_t recent_bytes_ = 0;
 };

@@ -9,9 +9,9 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "codec/schema.h"
@@ -101,7 +101,7 @@ class MessagePlans {
   void finish(MessagePlan& plan);
   std::string absent_bytes(const FieldPlan& field);
 
-  std::map<const Type*, MessagePlan> plans_;
+  std::unordered_map<const Type*, MessagePlan> plans_;  // looked up, never walked
   std::deque<ValuePlan> elements_;
   std::vector<const Type*> open_;         // drafts without fields yet
   std::vector<MessagePlan*> unfinished_;  // with fields, but without what is absent

@@ -11,9 +11,12 @@ namespace {
 TEST(Selection, ReadsTextAsValues) {
   const model::TypeTable types;
   const char* const objects[] = {
-      R"({"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"app":"web","tier":"a\"}"},"name":"a","namespace":"n"},"spec":{"hostNetwork":true,"nodeName":"one"},"status":{"phase":"Running","podIPs":[{"ip":"10.0.0.1"},{"ip":"fd00::1"}]}})",
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"app":"web","tier":"a\"}"},)"
+      R"("name":"a","namespace":"n"},"spec":{"hostNetwork":true,"nodeName":"one"},)"
+      R"("status":{"phase":"Running","podIPs":[{"ip":"10.0.0.1"},{"ip":"fd00::1"}]}})",
       R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"b","namespace":"n"},"spec":{},"status":{"phase":"Failed"}})",
-      R"({"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"a"},"metadata":{"labels":{"app":"db"},"name":"e"},"reportingComponent":"c","source":{},"type":"Normal"})",
+      R"({"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"a"},)"
+      R"("metadata":{"labels":{"app":"db"},"name":"e"},"reportingComponent":"c","source":{},"type":"Normal"})",
       R"({"apiVersion":"v1","kind":"Node","metadata":{"labels":null,"name":"one"},"spec":{"unschedulable":true}})",
       R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"j"},"status":{"succeeded":2}})",
       "{}"};
