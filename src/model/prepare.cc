@@ -183,20 +183,36 @@ void prepare_namespace(Value& ns) {
   ns.set("status", Value::object({{"phase", "Active"}}));
 }
 
-// dataSource and dataSourceRef say the same where both can.
-void prepare_claim(Value& claim) {
+// dataSource and dataSourceRef say the same, unless the latter names a namespace: then it is
+// dropped, as that feature is off. Before there were references, dataSource took claims and
+// snapshots alone and dropped anything else silently.
+void prepare_claim(Value& claim, const Value& old) {
   Value& spec = claim.edit("spec");
+  const Value& before = old["spec"];
+  const auto is_core_kind = [](const Value& source) {
+    const std::string_view kind = source["kind"].as_string();
+    const std::string_view group = source["apiGroup"].as_string();
+    return (kind == "PersistentVolumeClaim" && group.empty()) ||
+           (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io");
+  };
+  if (before["dataSource"].is_null() && spec["dataSourceRef"].is_null() &&
+      !spec["dataSource"].is_null() && !is_core_kind(spec["dataSource"]))
+    spec.erase("dataSource");
+  const auto is_foreign = [](const Value& reference) {
+    return !reference["namespace"].as_string().empty();
+  };
+  if (is_foreign(spec["dataSourceRef"]) && before["dataSourceRef"].is_null())
+    spec.erase("dataSourceRef");
   const Value source = spec["dataSource"], reference = spec["dataSourceRef"];
+  const auto copy = [](const Value& from) {
+    Value to = from;
+    to.erase("namespace");
+    return to;
+  };
   if (source.is_object() && reference.is_null())
-    spec.set("dataSourceRef", source);
-  else if (reference.is_object() && source.is_null() &&
-           (reference["namespace"].is_null() || reference["namespace"].as_string().empty())) {
-    const std::string_view kind = reference["kind"].as_string();
-    const std::string_view group = reference["apiGroup"].as_string();
-    if ((kind == "PersistentVolumeClaim" && group.empty()) ||
-        (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io"))
-      spec.set("dataSource", reference);
-  }
+    spec.set("dataSourceRef", copy(source));
+  else if (reference.is_object() && source.is_null() && !is_foreign(reference))
+    spec.set("dataSource", copy(reference));
 }
 
 void prepare_daemon_set(Value& set) {
@@ -214,17 +230,6 @@ void prepare_daemon_set_update(Value& set, const Value& old) {
 void prepare_node(Value& node) {
   if (!node["spec"].is_object()) return;
   node.edit("spec").erase("configSource");
-}
-
-void prepare_devices(Value& slice, Instant now) {
-  const auto stamp = [&](Value& taint) {
-    if (taint["timeAdded"].is_null()) taint.set("timeAdded", to_rfc3339(now));
-  };
-  if (slice["spec"]["devices"].is_null()) return;
-  Value& devices = slice.edit("spec").edit("devices");
-  for (std::size_t i = 0; i < devices.size(); ++i)
-    for (std::size_t t = 0; t < devices[i]["taints"].size(); ++t)
-      stamp(devices.edit(i).edit("taints").edit(t));
 }
 
 // clusterIPs is what counts; clusterIP mirrors its first element.
@@ -341,8 +346,23 @@ void drop_disabled_in_pod(Value& spec) {
   }
 }
 
+void drop_disabled_in_devices(Value& devices) {
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (devices[i].has("nodeAllocatableResourceMappings"))
+      devices.edit(i).erase("nodeAllocatableResourceMappings");
+    for (const codec::Member& attribute : std::vector(devices[i]["attributes"].members()))
+      for (const char* list : {"bools", "ints", "strings", "versions"})
+        if (attribute.value.has(list))
+          devices.edit(i).edit("attributes").edit(attribute.key()).erase(list);
+  }
+}
+
 void drop_disabled(const Resource& r, Value& object) {
   const std::string name = r.name();
+  if (name == "resourceslices.resource.k8s.io" && !object["spec"]["devices"].empty())
+    drop_disabled_in_devices(object.edit("spec").edit("devices"));
+  if (name == "csidrivers.storage.k8s.io" && object["spec"].has("preventPodSchedulingIfMissing"))
+    object.edit("spec").erase("preventPodSchedulingIfMissing");
   if (name == "leases.coordination.k8s.io" && object["spec"].is_object())
     for (const char* field : {"strategy", "preferredHolder"}) object.edit("spec").erase(field);
   if (name == "pods") drop_disabled_in_pod(object.edit("spec"));
@@ -364,17 +384,14 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
   const std::string name = r.name();
   if (name == "services") prepare_service(object);
   if (name == "nodes") prepare_node(object);
-  if (name == "limitranges" && object["metadata"]["name"].as_string().empty())
-    object.edit("metadata").set("name", object["metadata"]["uid"]);
   if (name == "pods") prepare_pod(object, now);
   if (name == "daemonsets.apps") prepare_daemon_set(object);
   if (name == "endpointslices.discovery.k8s.io") drop_old_topology(object);
-  if (name == "resourceslices.resource.k8s.io") prepare_devices(object, now);
   if (name == "jobs.batch") prepare_job(object);
   if (name == "namespaces") prepare_namespace(object);
   if (name == "serviceaccounts") prepare_service_account(object);
   if (name == "persistentvolumeclaims") {
-    prepare_claim(object);
+    prepare_claim(object, Value());
     object.edit("status").set("phase", "Pending");
   }
   if (name == "persistentvolumes")
@@ -390,8 +407,10 @@ void prepare_kind(const Resource& r, Value& object, Instant now) {
                                      {"message", "Local APIServices are always available"}})}));
   if (name == "customresourcedefinitions.apiextensions.k8s.io")
     for (const Value& version : object["spec"]["versions"].elements())
-      if (version["storage"].as_bool())
+      if (version["storage"].as_bool()) {
         object.edit("status").set("storedVersions", Value::array({version["name"]}));
+        break;
+      }
 }
 
 // Kinds whose generation is set once and then stays.
@@ -488,6 +507,7 @@ void prepare_update(const Resource& resource, Value& object, const Value& old) {
   drop_disabled(resource, object);
   if (resource.name() == "serviceaccounts") prepare_service_account(object);
   if (resource.name() == "services") prepare_service_update(object, old);
+  if (resource.name() == "persistentvolumeclaims") prepare_claim(object, old);
   if (resource.name() == "namespaces") object.set("spec", old["spec"]);
   if (resource.name() == "nodes") prepare_node(object);
   if (resource.name() == "daemonsets.apps") prepare_daemon_set_update(object, old);

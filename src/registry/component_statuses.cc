@@ -37,8 +37,8 @@ Result<Response> component_statuses(Registry::State& state, Call& call) {
       response.items.emplace_back(std::move(one));
   const Form& form = call.request.form;
   if (form.kind == Form::Kind::table) {
-    response.object = Object(
-        table_of(*columns_of(*call.resource), Value::object(), response.items, form, call.now));
+    response.object = Object(table_of(*columns_of(*call.resource), {*call.resource, *call.storage},
+                                      Value::object(), response.items, form, call.now));
     response.items.clear();
     return response;
   }
@@ -48,7 +48,8 @@ Result<Response> component_statuses(Registry::State& state, Call& call) {
   if (form.kind == Form::Kind::partial) {
     envelope.set("apiVersion", "meta.k8s.io/" + form.version);
     envelope.set("kind", "PartialObjectMetadataList");
-    for (Object& item : response.items) item = Object(partial_of(item.value(), form.version));
+    for (Object& item : response.items)
+      item = Object(partial_of({*call.resource, *call.storage}, item.value(), form.version));
     response.items_typed = response.items_null = true;
   }
   response.object = Object(std::move(envelope));

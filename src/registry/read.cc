@@ -21,10 +21,12 @@ Result<Response> Registry::State::answer(Call& call, const Object& object, int c
     const std::string_view revision = model::revision_of(object.value());
     if (!revision.empty()) meta.set("resourceVersion", revision);
     const bool scale = call.request.subresource == "scale";
-    response.object = Object(table_of(*columns_of(*call.resource, scale ? "scale" : ""), meta,
-                                      {object}, form, call.now));
+    response.object = Object(table_of(*columns_of(*call.resource, scale ? "scale" : ""),
+                                      {*call.resource, scale ? *call.resource : *call.storage},
+                                      meta, {object}, form, call.now));
   } else if (form.kind == Form::Kind::partial) {
-    response.object = Object(partial_of(object.value(), form.version));
+    response.object =
+        Object(partial_of({*call.resource, *call.storage}, object.value(), form.version));
   } else {
     response.object = object;
   }
@@ -157,8 +159,8 @@ Result<Response> Registry::State::list(Call& call) {
   const Form& form = call.request.form;
   if (form.kind == Form::Kind::table) {
     response.is_list = false;
-    response.object =
-        Object(table_of(*columns_of(*call.resource), meta, response.items, form, call.now));
+    response.object = Object(table_of(*columns_of(*call.resource), {*call.resource, *call.storage},
+                                      meta, response.items, form, call.now));
     response.items.clear();
     return response;
   }
@@ -171,7 +173,8 @@ Result<Response> Registry::State::list(Call& call) {
     envelope.set("apiVersion", "meta.k8s.io/" + form.version);
     envelope.set("kind", "PartialObjectMetadataList");
     if (!more) envelope.edit("metadata").erase("continue");
-    for (Object& item : response.items) item = Object(partial_of(item.value(), form.version));
+    for (Object& item : response.items)
+      item = Object(partial_of({*call.resource, *call.storage}, item.value(), form.version));
     response.items_typed = true;
     response.items_null = true;
   }

@@ -60,28 +60,6 @@ void update_volume_status(Change& change) {
   }
 }
 
-// dataSource and dataSourceRef say the same thing unless a namespace or a foreign group is named.
-void normalise_claim_sources(Change& change) {
-  Value& spec = change.object.edit("spec");
-  const Value source = spec["dataSource"], reference = spec["dataSourceRef"];
-  const auto is_core_kind = [](const Value& ref) {
-    const std::string_view kind = ref["kind"].as_string(), group = ref["apiGroup"].as_string();
-    return (kind == "PersistentVolumeClaim" && group.empty()) ||
-           (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io");
-  };
-  // Arbitrary sources are dropped silently from dataSource, as they always were.
-  if (!source.is_null() && reference.is_null()) {
-    const bool was_there = change.old["spec"].has("dataSource");
-    if (!is_core_kind(source) && !was_there) {
-      spec.erase("dataSource");
-      return;
-    }
-    spec.set("dataSourceRef", source);
-  } else if (source.is_null() && !reference.is_null() && !reference.has("namespace")) {
-    if (is_core_kind(reference)) spec.set("dataSource", reference);
-  }
-}
-
 // --- others ---
 
 void create_limit_range(Change& change) {
@@ -94,6 +72,16 @@ void update_secret(Change& change) {
   // The type is immutable; leaving it out keeps it.
   if (change.object["type"].as_string().empty() && change.old.has("type"))
     change.object.set("type", change.old["type"]);
+}
+
+// A taint without a time was added now.
+void stamp_taints(Change& change) {
+  if (change.object["spec"]["devices"].is_null()) return;
+  Value& devices = change.object.edit("spec").edit("devices");
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    for (std::size_t t = 0; t < devices[i]["taints"].size(); ++t)
+      if (devices[i]["taints"][t]["timeAdded"].is_null())
+        devices.edit(i).edit("taints").edit(t).set("timeAdded", to_rfc3339(change.now));
 }
 
 void set_requester(Change& change) {
@@ -171,15 +159,6 @@ void update_daemon_set_status(Change& change) {
     change.object.edit("metadata").edit("annotations").set(kTemplateGeneration, generation);
 }
 
-void clean_secret_references(Change& change) {
-  Value& object = change.object;
-  if (!object.has("secrets")) return;
-  Value list = Value::array();
-  for (const Value& one : object["secrets"].elements())
-    list.push_back(one.has("name") ? Value::object({{"name", one["name"]}}) : Value::object());
-  object.set("secrets", std::move(list));
-}
-
 const std::map<std::string_view, Strategy>& strategies() {
   static const std::map<std::string_view, Strategy> table = [] {
     using Meta = Strategy::StatusMeta;
@@ -199,20 +178,13 @@ const std::map<std::string_view, Strategy>& strategies() {
          .generation_fields = spec,
          .update_status = update_pod_status});
     add({.resource = "services", .has_status = true, .upsert = true, .echo = true});
-    add({.resource = "serviceaccounts",
-         .echo = true,
-         .create = clean_secret_references,
-         .update = clean_secret_references});
+    add({.resource = "serviceaccounts", .echo = true});
     add({.resource = "persistentvolumes",
          .has_status = true,
          .echo = true,
 
          .update_status = update_volume_status});
-    add({.resource = "persistentvolumeclaims",
-         .has_status = true,
-         .echo = true,
-         .create = normalise_claim_sources,
-         .update = normalise_claim_sources});
+    add({.resource = "persistentvolumeclaims", .has_status = true, .echo = true});
     add({.resource = "podtemplates", .echo = true, .generation_fields = {"template"}});
     add({.resource = "resourcequotas", .has_status = true, .echo = true});
     add({.resource = "replicationcontrollers",
@@ -274,7 +246,11 @@ const std::map<std::string_view, Strategy>& strategies() {
          .echo = true,
          .status_meta = Meta::all});
     add({.resource = "resourceclaimtemplates.resource.k8s.io", .echo = true});
-    add({.resource = "resourceslices.resource.k8s.io", .echo = true, .generation_fields = spec});
+    add({.resource = "resourceslices.resource.k8s.io",
+         .echo = true,
+         .generation_fields = spec,
+         .create = stamp_taints,
+         .update = stamp_taints});
     add({.resource = "deviceclasses.resource.k8s.io", .echo = true, .generation_fields = spec});
     // Access.
     const std::string_view access[] = {

@@ -119,6 +119,7 @@ class StoreWatcher : public Watcher {
     WatchEvent event;
     Written now = {}, before = {};
     std::size_t cost = 0;
+    Value mark = {};  // the object of a bookmark
   };
   // The objects at the beginning that have not been read yet.
   struct Initial {
@@ -252,6 +253,7 @@ class StoreWatcher : public Watcher {
 
   void complete(Queued& one) {
     WatchEvent& event = one.event;
+    if (!one.mark.is_null()) event.object = formed(one.mark);
     if (event.type == WatchEvent::Type::deleted) {
       // The last state, but with the revision at which it went; what left the selection is shown
       // as it was when it still belonged.
@@ -278,8 +280,9 @@ class StoreWatcher : public Watcher {
     WatchEvent event;
     event.type = WatchEvent::Type::bookmark;
     event.revision = bookmarked_ = revision;
-    event.object = formed(object);
-    enqueue({std::move(event)});
+    Queued bookmark{std::move(event)};
+    bookmark.mark = std::move(object);
+    enqueue(std::move(bookmark));
   }
 
   // In the client's version and form.
@@ -292,11 +295,11 @@ class StoreWatcher : public Watcher {
       Value meta = Value::object({{"resourceVersion", model::revision_of(object)}});
       const bool with_columns = !columns_sent_;
       columns_sent_ = true;
-      return Object(
-          table_of(*columns_, meta, {Object(object)}, request_.form, state_.now(), with_columns));
+      return Object(table_of(*columns_, {*resource_, *storage_}, meta, {Object(object)},
+                             request_.form, state_.now(), with_columns));
     }
     if (request_.form.kind == Form::Kind::partial)
-      return Object(partial_of(object, request_.form.version));
+      return Object(partial_of({*resource_, *storage_}, object, request_.form.version));
     return Object(std::move(object));
   }
 

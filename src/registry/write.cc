@@ -164,7 +164,9 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   TRY_VOID(admission.validate());
   forget_unstored(call, stored);
   const std::string name(model::name_of(stored));
-  if (!model::revision_of(stored).empty() && model::revision_of(stored) != "0")
+  // The store itself refuses, and a dry run never gets there.
+  const std::string_view revision = model::revision_of(stored);
+  if (!call.request.dry() && !revision.empty() && revision != "0")
     return unknown("resourceVersion should not be set on objects to be created");
   const std::string key = call.key_of(name);
   if (const store::EntryPtr existing = store.get(key)) {
@@ -192,7 +194,8 @@ Result<Response> Registry::State::update(Call& call) {
   drop_duplicate_owners(call, object, false);
   const store::EntryPtr entry = store.get(call.key());
   const std::string wanted_uid(model::uid_of(object));
-  const bool upsert = call.strategy.upsert && call.request.subresource.empty();
+  const std::string& part = call.request.subresource;
+  const bool upsert = call.strategy.upsert && (part.empty() || part == "status");
   if (!entry && !upsert) return not_found(call.group_resource(), call.request.name);
   const std::string actual_uid(entry ? model::uid_of(entry->value()) : "");
   if (!wanted_uid.empty() && wanted_uid != actual_uid)

@@ -5,6 +5,7 @@
 #include "model/cel/admission_expressions.h"
 #include "model/go_print.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 #include "model/validation/webhook.h"
 
 namespace keelson::model {
@@ -563,6 +564,18 @@ void check_mutating_binding(const Value& object, FieldErrors& errors) {
                             errors);
 }
 
+void status_validating_policy(const Value& object, const Value&, FieldErrors& errors) {
+  const Path status("status"), checking = status.child("typeChecking"),
+                               warnings = checking.child("expressionWarnings");
+  const Value& list = object["status"]["typeChecking"]["expressionWarnings"];
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Path at = warnings.index(i);
+    for (const char* field : {"warning", "fieldRef"})
+      if (trim(text_of(list[i], field)).empty()) errors.required(at.child(field));
+  }
+  check_standard_conditions(status.child("conditions"), object["status"]["conditions"], errors);
+}
+
 void update_validating_binding(const Value& object, const Value&, FieldErrors& errors) {
   check_validating_binding(object, errors);
 }
@@ -574,8 +587,9 @@ void update_mutating_binding(const Value& object, const Value&, FieldErrors& err
 }  // namespace
 
 std::vector<KindRules> admission_rules() {
-  const auto rules = [](std::string_view resource, auto create, auto update) {
-    return KindRules{resource, subdomain_name, create, update, nullptr, Recheck::custom, true};
+  const auto rules = [](std::string_view resource, auto create, auto update,
+                        decltype(KindRules::status) status = nullptr) {
+    return KindRules{resource, subdomain_name, create, update, status, Recheck::custom, true};
   };
   return {
       rules("validatingwebhookconfigurations.admissionregistration.k8s.io", create_webhooks<false>,
@@ -583,7 +597,7 @@ std::vector<KindRules> admission_rules() {
       rules("mutatingwebhookconfigurations.admissionregistration.k8s.io", create_webhooks<true>,
             update_webhooks<true>),
       rules("validatingadmissionpolicies.admissionregistration.k8s.io", create_validating_policy,
-            check_validating_policy),
+            check_validating_policy, status_validating_policy),
       rules("mutatingadmissionpolicies.admissionregistration.k8s.io", create_mutating_policy,
             check_mutating_policy),
       rules("validatingadmissionpolicybindings.admissionregistration.k8s.io",

@@ -141,6 +141,13 @@ Messages path_segment_name(std::string_view name, bool prefix) {
       messages.push_back("may not contain '" + std::string(part) + "'");
   return messages;
 }
+Messages declared_subdomain_name(std::string_view name, bool prefix) {
+  if (prefix) return {};
+  Messages messages = dns1123_subdomain_messages(name);
+  for (std::string& message : messages)
+    if (message.ends_with(" characters")) message.replace(message.size() - 10, 10, "bytes");
+  return messages;
+}
 
 namespace {
 
@@ -154,7 +161,9 @@ std::string printed_owner(const Value& owner) {
 }
 
 void check_owner(const Path& path, const Value& owner, FieldErrors& errors) {
-  if (group_version_of(text_of(owner, "apiVersion")).version.empty())
+  const std::string_view api_version = text_of(owner, "apiVersion");
+  const bool is_malformed = std::count(api_version.begin(), api_version.end(), '/') > 1;
+  if (is_malformed || group_version_of(api_version).version.empty())
     errors.invalid(path.child("apiVersion"), owner["apiVersion"], "version must not be empty");
   for (const char* field : {"kind", "name", "uid"})
     if (empty_text(owner[field]))
@@ -294,6 +303,20 @@ void check_kind_metadata_update(const Value& now, const Value& before, const Pat
                                 FieldErrors& errors) {
   check_metadata_update(now, before, path, errors);
   check_finalizer_names(now, path, errors);
+}
+
+void check_template_metadata(const Path& path, const Value& metadata, FieldErrors& errors) {
+  check_annotations(path.child("annotations"), metadata["annotations"], errors);
+  check_labels(path.child("labels"), metadata["labels"], errors);
+  for (const char* field :
+       {"name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
+        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences",
+        "finalizers", "managedFields"}) {
+    const Value& value = metadata[field];
+    if (value.is_null() || value == Value("")) continue;
+    // The name is the struct's, with a small first letter.
+    errors.forbidden(path.child(field == std::string_view("uid") ? "uID" : field), "cannot be set");
+  }
 }
 
 void check_quantity_not_negative(const Path& path, const Value& quantity, FieldErrors& errors) {

@@ -52,6 +52,8 @@ Messages subdomain_name(std::string_view name, bool prefix);   // most kinds
 Messages label_name(std::string_view name, bool prefix);       // namespaces, services since 1.34
 Messages label_1035_name(std::string_view name, bool prefix);  // services
 Messages path_segment_name(std::string_view name, bool prefix);
+// A subdomain, in the words of the rules that types declare; these leave generateName alone.
+Messages declared_subdomain_name(std::string_view name, bool prefix);
 
 void check_metadata(const Value& metadata, bool namespaced, NameMessages name, const Path& path,
                     FieldErrors& errors);
@@ -62,6 +64,9 @@ void check_kind_metadata_update(const Value& now, const Value& before, const Pat
                                 FieldErrors& errors);
 void check_metadata_update(const Value& now, const Value& before, const Path& path,
                            FieldErrors& errors);
+
+// Metadata of objects that are made from a template: labels and annotations, nothing else.
+void check_template_metadata(const Path& path, const Value& metadata, FieldErrors& errors);
 
 // Quantities.
 void check_quantity_not_negative(const Path& path, const Value& quantity, FieldErrors& errors);

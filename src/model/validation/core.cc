@@ -525,6 +525,7 @@ std::vector<KindRules> core_rules() {
        .update = update_limit_range,
        .recheck = Recheck::custom},
       {.resource = "replicationcontrollers",
+       .name = declared_subdomain_name,
        .create = check_controller,
        .status = status_replication_controller},
   };

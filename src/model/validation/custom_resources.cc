@@ -383,15 +383,17 @@ void check_definition(const Value& object, FieldErrors& errors) {
   const Path metadata("metadata");
   check_metadata(object["metadata"], false, subdomain_name, metadata, errors);
   const Value& spec = object["spec"];
-  const std::string name = object["metadata"]["name"].str();
-  // One without a name is told of that alone.
-  if (!name.empty() && name != spec["names"]["plural"].str() + '.' + spec["group"].str())
-    errors.invalid(metadata.child("name"), name, "must be spec.names.plural+\".\"+spec.group");
+  const std::string wanted = spec["names"]["plural"].str() + '.' + spec["group"].str();
+  for (const char* field : {"generateName", "name"})
+    if (const std::string given = object["metadata"][field].str();
+        !given.empty() && given != wanted)
+      errors.invalid(metadata.child(field), given, "must be spec.names.plural+\".\"+spec.group");
   check_definition_spec(spec, false, errors);
   check_rest(object, Value(), errors);
 }
 
 void update_definition(const Value& object, const Value& old, FieldErrors& errors) {
+  check_metadata_update(object["metadata"], old["metadata"], Path("metadata"), errors);
   const Value &now = object["spec"], &before = old["spec"];
   const auto& reviews = before["conversion"]["webhook"]["conversionReviewVersions"].elements();
   const bool any =
@@ -413,7 +415,8 @@ void update_definition(const Value& object, const Value& old, FieldErrors& error
   check_rest(object, old, errors);
 }
 
-void status_definition(const Value& object, const Value&, FieldErrors& errors) {
+void status_definition(const Value& object, const Value& old, FieldErrors& errors) {
+  check_metadata_update(object["metadata"], old["metadata"], Path("metadata"), errors);
   const Path status("status");
   check_names(status.child("acceptedNames"), object["status"]["acceptedNames"], errors);
 }

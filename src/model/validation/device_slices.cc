@@ -8,13 +8,6 @@
 #include "model/validation/rules.h"
 
 namespace keelson::model {
-namespace {
-
-const Path& spec_path() {
-  static const Path path("spec");
-  return path;
-}
-
 void check_pool_name(const Path& path, const std::string& name, FieldErrors& errors) {
   if (name.empty()) {
     errors.required(path);
@@ -23,6 +16,40 @@ void check_pool_name(const Path& path, const std::string& name, FieldErrors& err
   if (name.size() > 253) errors.too_long(path, 253);
   for (const auto& part : split(name, '/'))
     errors.invalid_each(path, std::string(part), dns1123_subdomain_messages(part));
+}
+
+void check_binding_conditions(const Path& path, const Value& device, FieldErrors& errors) {
+  const Value &wanted = device["bindingConditions"], &failed = device["bindingFailureConditions"];
+  const Path at_wanted = path.child("bindingConditions"),
+             at_failed = path.child("bindingFailureConditions");
+  const auto check = [&](const Path& at, const Value& name) {
+    errors.invalid_each(at, name.str(), label_key_messages(name.as_string()));
+  };
+  check_items(at_wanted, wanted, 4, errors, check);
+  check_items(at_failed, failed, 4, errors, check);
+  std::set<std::string> seen, seen_failed;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (!seen.insert(wanted[i].str()).second) errors.duplicate(at_wanted.index(i), wanted[i]);
+  for (std::size_t i = 0; i < failed.size(); ++i) {
+    if (!seen_failed.insert(failed[i].str()).second)
+      errors.duplicate(at_failed.index(i), failed[i]);
+    if (seen.count(failed[i].str()) > 0)
+      errors.invalid(at_failed.index(i), failed[i],
+                     "bindingFailureConditions must not overlap with bindingConditions");
+  }
+  if (wanted.empty() && !failed.empty())
+    errors.invalid(at_wanted, wanted,
+                   "bindingConditions are required to use bindingFailureConditions");
+  if (failed.empty() && !wanted.empty())
+    errors.invalid(at_failed, failed,
+                   "bindingFailureConditions are required to use bindingConditions");
+}
+
+namespace {
+
+const Path& spec_path() {
+  static const Path path("spec");
+  return path;
 }
 
 bool is_semantic_version(const std::string& text) {
@@ -187,33 +214,6 @@ void check_taint(const Path& path, const Value& taint, FieldErrors& errors) {
   errors.invalid_each(path.child("value"), value, label_value_messages(value));
   check_one_of(path.child("effect"), taint["effect"].str(), {"NoExecute", "NoSchedule", "None"},
                errors);
-}
-
-void check_binding_conditions(const Path& path, const Value& device, FieldErrors& errors) {
-  const Value &wanted = device["bindingConditions"], &failed = device["bindingFailureConditions"];
-  const Path at_wanted = path.child("bindingConditions"),
-             at_failed = path.child("bindingFailureConditions");
-  const auto check = [&](const Path& at, const Value& name) {
-    errors.invalid_each(at, name.str(), label_key_messages(name.as_string()));
-  };
-  check_items(at_wanted, wanted, 4, errors, check);
-  check_items(at_failed, failed, 4, errors, check);
-  std::set<std::string> seen, seen_failed;
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (!seen.insert(wanted[i].str()).second) errors.duplicate(at_wanted.index(i), wanted[i]);
-  for (std::size_t i = 0; i < failed.size(); ++i) {
-    if (!seen_failed.insert(failed[i].str()).second)
-      errors.duplicate(at_failed.index(i), failed[i]);
-    if (seen.count(failed[i].str()) > 0)
-      errors.invalid(at_failed.index(i), failed[i],
-                     "bindingFailureConditions must not overlap with bindingConditions");
-  }
-  if (wanted.empty() && !failed.empty())
-    errors.invalid(at_wanted, wanted,
-                   "bindingConditions are required to use bindingFailureConditions");
-  if (failed.empty() && !wanted.empty())
-    errors.invalid(at_failed, failed,
-                   "bindingFailureConditions are required to use bindingConditions");
 }
 
 void check_counters(const Path& path, const Value& named, std::string_view name,

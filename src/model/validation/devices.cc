@@ -51,6 +51,55 @@ constexpr std::string_view kNotARequest =
     "must be the name of a request in the claim or the name of a request and a subrequest "
     "separated by '/'";
 
+}  // namespace
+
+RequestNames names_of_requests(const Value& requests) {
+  RequestNames names;
+  for (const Value& request : requests.elements()) {
+    auto& sub_names = names[request["name"].str()];
+    sub_names.clear();
+    for (const Value& sub : request["firstAvailable"].elements())
+      sub_names.insert(sub["name"].str());
+  }
+  return names;
+}
+
+void check_request_reference(const Path& path, const Value& reference, const RequestNames& names,
+                             FieldErrors& errors) {
+  const auto parts = split(reference.str(), '/');
+  if (parts.size() > 2) {
+    errors.invalid(path, reference, kNotARequest);
+    return;
+  }
+  for (const auto& part : parts)
+    errors.invalid_each(path, std::string(part), dns1123_label_messages(part));
+  const auto found = names.find(std::string(parts[0]));
+  if (found == names.end() ||
+      (parts.size() == 2 && found->second.count(std::string(parts[1])) == 0))
+    errors.invalid(path, reference, kNotARequest);
+}
+
+void check_opaque(const Path& path, const Value& config, FieldErrors& errors) {
+  const Path opaque = path.child("opaque");
+  if (config["opaque"].is_null()) {
+    errors.required(opaque);
+    return;
+  }
+  check_csi_driver_name(opaque.child("driver"), text_of(config["opaque"], "driver"), errors);
+  check_json_object(opaque.child("parameters"), config["opaque"]["parameters"], errors);
+}
+
+void check_json_object(const Path& path, const Value& value, FieldErrors& errors) {
+  if (value.is_null())
+    errors.required(path);
+  else if (codec::to_json(value).size() > kParametersMax)
+    errors.too_long(path, kParametersMax);
+  else if (!value.is_object())
+    errors.invalid(path, "<value omitted>", "must be a valid JSON object");
+}
+
+namespace {
+
 void check_fully_qualified_name(const Path& path, const Value& name, FieldErrors& errors) {
   check_device_qualified_name(path, name.str(), errors);
   if (name.as_string().find('/') == std::string_view::npos)
@@ -137,51 +186,6 @@ void check_request(const Path& path, const Value& request, FieldErrors& errors) 
     errors.required(path, kOneOfRequest);
 }
 
-using RequestNames = std::map<std::string, std::set<std::string>>;
-
-RequestNames names_of_requests(const Value& requests) {
-  RequestNames names;
-  for (const Value& request : requests.elements()) {
-    auto& sub_names = names[request["name"].str()];
-    sub_names.clear();
-    for (const Value& sub : request["firstAvailable"].elements())
-      sub_names.insert(sub["name"].str());
-  }
-  return names;
-}
-
-void check_request_reference(const Path& path, const Value& reference, const RequestNames& names,
-                             FieldErrors& errors) {
-  const auto parts = split(reference.str(), '/');
-  if (parts.size() > 2) {
-    errors.invalid(path, reference, kNotARequest);
-    return;
-  }
-  for (const auto& part : parts)
-    errors.invalid_each(path, std::string(part), dns1123_label_messages(part));
-  const auto found = names.find(std::string(parts[0]));
-  if (found == names.end() ||
-      (parts.size() == 2 && found->second.count(std::string(parts[1])) == 0))
-    errors.invalid(path, reference, kNotARequest);
-}
-
-void check_opaque(const Path& path, const Value& config, FieldErrors& errors) {
-  const Path opaque = path.child("opaque");
-  if (config["opaque"].is_null()) {
-    errors.required(opaque);
-    return;
-  }
-  check_csi_driver_name(opaque.child("driver"), text_of(config["opaque"], "driver"), errors);
-  const Value& parameters = config["opaque"]["parameters"];
-  const Path at = opaque.child("parameters");
-  if (parameters.is_null())
-    errors.required(at);
-  else if (codec::to_json(parameters).size() > kParametersMax)
-    errors.too_long(at, kParametersMax);
-  else if (!parameters.is_object())
-    errors.invalid(at, "<value omitted>", "must be a valid JSON object");
-}
-
 void check_device_claim(const Path& path, const Value& spec, FieldErrors& errors) {
   const Value& devices = spec["devices"];
   const Path at = path.child("devices");
@@ -228,13 +232,7 @@ void update_claim(const Value& object, const Value& old, FieldErrors& errors) {
 void check_template(const Value& object, FieldErrors& errors) {
   const Value& metadata = object["spec"]["metadata"];
   const Path at = spec_path().child("metadata");
-  check_annotations(at.child("annotations"), metadata["annotations"], errors);
-  check_labels(at.child("labels"), metadata["labels"], errors);
-  // Nothing but labels and annotations goes to the claims.
-  for (const char* field : {"name", "generateName", "namespace", "uid", "resourceVersion",
-                            "deletionGracePeriodSeconds", "finalizers", "ownerReferences"})
-    if (!metadata[field].is_null() && !(metadata[field] == Value("")))
-      errors.forbidden(at.child(field), "cannot be set");
+  check_template_metadata(at, metadata, errors);
   check_device_claim(spec_path().child("spec"), object["spec"]["spec"], errors);
 }
 
@@ -261,11 +259,19 @@ void check_device_class(const Value& object, FieldErrors& errors) {
 
 std::vector<KindRules> device_rules() {
   return {
-      {"resourceclaims.resource.k8s.io", subdomain_name, check_claim, update_claim, nullptr,
-       Recheck::none},
-      {"resourceclaimtemplates.resource.k8s.io", subdomain_name, check_template, update_template,
-       nullptr, Recheck::none},
-      {"deviceclasses.resource.k8s.io", subdomain_name, check_device_class},
+      {.resource = "resourceclaims.resource.k8s.io",
+       .create = check_claim,
+       .update = update_claim,
+       .status = status_device_claim,
+       .recheck = Recheck::metadata},
+      {.resource = "resourceclaimtemplates.resource.k8s.io",
+       .create = check_template,
+       .update = update_template,
+       .recheck = Recheck::before},
+      {.resource = "deviceclasses.resource.k8s.io",
+       .name = declared_subdomain_name,
+       .create = check_device_class,
+       .recheck = Recheck::before},
   };
 }
 

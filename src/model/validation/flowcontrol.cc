@@ -320,9 +320,9 @@ void status_conditions(const Value& object, const Value&, FieldErrors& errors) {
 std::vector<KindRules> flow_rules() {
   return {
       {"flowschemas.flowcontrol.apiserver.k8s.io", subdomain_name, check_flow_schema, nullptr,
-       status_conditions, Recheck::all},
+       status_conditions, Recheck::creation},
       {"prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", subdomain_name,
-       check_priority_level, nullptr, status_conditions, Recheck::all},
+       check_priority_level, nullptr, status_conditions, Recheck::creation},
   };
 }
 

@@ -438,13 +438,8 @@ void check_pod_source(std::string_view source, const Path& volume, const Value& 
     if (v["volumeClaimTemplate"].is_null()) {
       errors.required(claim);
     } else {
-      const Path meta = claim.child("metadata");
-      check_labels(meta.child("labels"), v["volumeClaimTemplate"]["metadata"]["labels"], errors);
-      check_annotations(meta.child("annotations"),
-                        v["volumeClaimTemplate"]["metadata"]["annotations"], errors);
-      for (const codec::Member& m : v["volumeClaimTemplate"]["metadata"].members())
-        if (m.key() != "labels" && m.key() != "annotations")
-          errors.forbidden(meta.child(m.key()), "cannot be set");
+      check_template_metadata(claim.child("metadata"), v["volumeClaimTemplate"]["metadata"],
+                              errors);
       check_claim_spec(claim.child("spec"), v["volumeClaimTemplate"]["spec"], errors);
     }
     if (!empty_text(metadata["name"]) && !name.empty()) {

@@ -5,6 +5,7 @@
 #include "model/go_print.h"
 #include "model/validation/pod.h"
 #include "model/validation/rules.h"
+#include "model/validation/statuses.h"
 
 namespace keelson::model {
 namespace {
@@ -229,6 +230,7 @@ void update_budget(const Value& object, const Value&, FieldErrors& errors) {
 
 void status_budget(const Value& object, const Value&, FieldErrors& errors) {
   const Path status("status");
+  check_standard_conditions(status.child("conditions"), object["status"]["conditions"], errors);
   for (const char* field :
        {"disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"})
     check_not_negative(status.child(field), object["status"][field], errors);
@@ -441,7 +443,8 @@ std::vector<KindRules> policy_rules() {
        .create = check_budget,
        .update = update_budget,
        .status = status_budget,
-       .recheck = Recheck::custom},
+       .recheck = Recheck::custom,
+       .own_metadata = true},
       {.resource = "priorityclasses.scheduling.k8s.io",
        .create = check_priority_class,
        .update = update_priority_class,
@@ -466,11 +469,12 @@ std::vector<KindRules> policy_rules() {
        .create = create_binding<false>,
        .update = update_binding<false>,
        .recheck = Recheck::custom},
-      {.resource = "leases.coordination.k8s.io", .create = check_lease},
+      {.resource = "leases.coordination.k8s.io", .create = check_lease, .any_finalizer = true},
       {.resource = "runtimeclasses.node.k8s.io",
        .create = check_runtime_class,
        .update = update_runtime_class,
-       .recheck = Recheck::before},
+       .recheck = Recheck::before,
+       .any_finalizer = true},
   };
 }
 

@@ -97,12 +97,13 @@ void check_api_service(const Value& object, FieldErrors& errors) {
   const Value& spec = object["spec"];
   const Path metadata("metadata");
   check_metadata(object["metadata"], false, path_segment_name, metadata, errors);
-  const std::string name = object["metadata"]["name"].str(), group = spec["group"].str(),
-                    version = spec["version"].str();
+  const std::string group = spec["group"].str(), version = spec["version"].str();
   const std::string wanted = version + '.' + group;
-  if (!name.empty() && path_segment_messages(name).empty() && name != wanted)
-    errors.invalid(metadata.child("name"), name,
-                   "must be `spec.version+\".\"+spec.group`: " + codec::to_json(Value(wanted)));
+  for (const char* field : {"generateName", "name"})
+    if (const std::string given = object["metadata"][field].str();
+        !given.empty() && path_segment_messages(given).empty() && given != wanted)
+      errors.invalid(metadata.child(field), given,
+                     "must be `spec.version+\".\"+spec.group`: " + codec::to_json(Value(wanted)));
   if (group.empty() && version != "v1")
     errors.required(spec_path().child("group"),
                     "only v1 may have an empty group and it better be legacy kube");
@@ -156,7 +157,7 @@ void status_api_service(const Value& object, const Value&, FieldErrors& errors) 
 std::vector<KindRules> registration_rules() {
   return {
       {"ipaddresses.networking.k8s.io", address_name, check_address, update_address, nullptr,
-       Recheck::none},
+       Recheck::before},
       {"servicecidrs.networking.k8s.io", subdomain_name, check_service_range, update_service_range,
        nullptr, Recheck::none},
       {"apiservices.apiregistration.k8s.io", subdomain_name, check_api_service, update_api_service,

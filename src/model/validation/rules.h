@@ -13,7 +13,8 @@ namespace keelson::model {
 // What an update checks of the whole object before the update's own rules.
 // `before`: metadata and rules come first, then metadata against the old object, then the update's
 // own rules. `custom`: the update's own rules begin after what the generic registry checks.
-enum class Recheck : std::uint8_t { none, rules, all, before, custom };
+// `creation`: what creation checks, and nothing else. `metadata`: as `before`, without the rules.
+enum class Recheck : std::uint8_t { none, rules, all, before, custom, creation, metadata };
 
 struct KindRules {
   std::string_view resource;  // "deployments.apps"
@@ -25,7 +26,8 @@ struct KindRules {
   void (*status)(const codec::Value& object, const codec::Value& old,
                  FieldErrors& errors) = nullptr;
   Recheck recheck = Recheck::rules;
-  bool own_metadata = false;  // creation checks metadata itself, or not at all
+  bool own_metadata = false;   // creation checks metadata itself, or not at all
+  bool any_finalizer = false;  // finalizers need no qualified name
   // Through a subresource other than status and scale.
   void (*part)(std::string_view subresource, const codec::Value& object, const codec::Value& old,
                FieldErrors& errors) = nullptr;

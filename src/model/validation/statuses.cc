@@ -1,6 +1,7 @@
 #include "model/validation/statuses.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace keelson::model {
 namespace {
@@ -95,6 +96,48 @@ void status_claim(const Value& object, const Value& old, FieldErrors& errors) {
     check_claim_resource(allocated, m.key(), errors);
     if (errors.size() == before)
       check_quantity_not_negative(allocated.key(m.key()), m.value, errors);
+  }
+}
+
+namespace {
+// [A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?
+bool is_condition_reason(std::string_view text) {
+  const auto is_word = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  return std::isalpha(static_cast<unsigned char>(text.front())) != 0 &&
+         (text.size() == 1 || is_word(static_cast<unsigned char>(text.back()))) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](unsigned char c) { return is_word(c) || c == ',' || c == ':'; });
+}
+}  // namespace
+
+void check_standard_conditions(const Path& path, const Value& conditions, FieldErrors& errors) {
+  constexpr std::size_t kReasonMax = 1024;
+  constexpr std::size_t kMessageMax = 32 * 1024;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    const Value& one = conditions[i];
+    const Path at = path.index(i);
+    if (!seen.insert(one["type"].str()).second) errors.duplicate(at.child("type"), one["type"]);
+    check_qualified_name(at.child("type"), text_of(one, "type"), errors);
+    check_supported(at.child("status"), one["status"], {"False", "True", "Unknown"}, errors);
+    if (one["observedGeneration"].as_int() < 0)
+      errors.invalid(at.child("observedGeneration"), one["observedGeneration"],
+                     "must be greater than or equal to zero");
+    if (empty_text(one["lastTransitionTime"])) errors.required(at.child("lastTransitionTime"));
+    const std::string_view reason = text_of(one, "reason");
+    if (reason.empty())
+      errors.required(at.child("reason"));
+    else if (!is_condition_reason(reason))
+      errors.invalid(
+          at.child("reason"), reason,
+          "a condition reason must start with alphabetic character, optionally followed by a "
+          "string of alphanumeric characters or '_,:', and must end with an alphanumeric "
+          "character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or "
+          "'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is "
+          "'[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')");
+    if (reason.size() > kReasonMax) errors.too_long(at.child("reason"), kReasonMax);
+    if (text_of(one, "message").size() > kMessageMax)
+      errors.too_long(at.child("message"), kMessageMax);
   }
 }
 

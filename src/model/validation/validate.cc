@@ -37,8 +37,9 @@ FieldErrors validate_create(const Resource& resource, const Value& object) {
   FieldErrors errors;
   const KindRules& rules = rules_of(resource);
   const Path metadata("metadata");
+  const auto check_kind = rules.any_finalizer ? check_metadata : check_kind_metadata;
   if (rules.recheck != Recheck::custom || !rules.own_metadata)
-    check_kind_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
+    check_kind(object["metadata"], resource.namespaced, rules.name, metadata, errors);
   if (rules.create != nullptr) rules.create(object, errors);
   if (errors.empty())
     check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
@@ -51,14 +52,20 @@ FieldErrors validate_update(const Resource& resource, const Value& object, const
   const Path metadata("metadata");
   check_metadata(object["metadata"], resource.namespaced, path_segment_name, metadata, errors);
   check_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  const auto check_kind = rules.any_finalizer ? check_metadata : check_kind_metadata;
+  const auto check_kind_update =
+      rules.any_finalizer ? check_metadata_update : check_kind_metadata_update;
   const auto recheck = [&](bool with_metadata) {
     if (with_metadata)
-      check_kind_metadata(object["metadata"], resource.namespaced, rules.name, metadata, errors);
-    if (rules.create != nullptr) rules.create(object, errors);
+      check_kind(object["metadata"], resource.namespaced, rules.name, metadata, errors);
+    if (rules.create != nullptr && rules.recheck != Recheck::metadata) rules.create(object, errors);
   };
-  if (rules.recheck == Recheck::before) recheck(true);
-  if (rules.recheck != Recheck::custom)
-    check_kind_metadata_update(object["metadata"], old["metadata"], metadata, errors);
+  const bool rechecks_first = rules.recheck == Recheck::before ||
+                              rules.recheck == Recheck::creation ||
+                              rules.recheck == Recheck::metadata;
+  if (rechecks_first) recheck(true);
+  if (rules.recheck != Recheck::custom && rules.recheck != Recheck::creation)
+    check_kind_update(object["metadata"], old["metadata"], metadata, errors);
   if (rules.recheck == Recheck::rules || rules.recheck == Recheck::all)
     recheck(rules.recheck == Recheck::all);
   if (rules.update != nullptr) rules.update(object, old, errors);

@@ -57,7 +57,17 @@ void check_webhook_url(const Path& path, const std::string& url, FieldErrors& er
       refused("invalid character \" \" in host name");
       return;
     }
+    const std::size_t slash = rest.find('/', 2);
+    rest = slash == std::string::npos ? std::string() : rest.substr(slash);
   }
+  const auto is_hex = [&](std::size_t i) {
+    return i < rest.size() && std::isxdigit(static_cast<unsigned char>(rest[i])) != 0;
+  };
+  for (std::size_t i = rest.find('%'); i != std::string::npos; i = rest.find('%', i + 1))
+    if (!is_hex(i + 1) || !is_hex(i + 2)) {
+      refused("invalid URL escape " + codec::to_json(codec::Value(rest.substr(i, 3))));
+      return;
+    }
   if (scheme != "https")
     errors.invalid(path, scheme, "'https' is the only allowed URL scheme" + form);
   if (authority.empty()) errors.invalid(path, authority, "host must be specified" + form);

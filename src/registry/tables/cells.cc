@@ -521,12 +521,27 @@ Value certificate_condition(const Value& request, Instant) {
   return out;
 }
 
+// As Go prints the selector's struct.
+std::string go_selector_text(const Value& selector) {
+  std::string out = "&LabelSelector{MatchLabels:map[string]string{";
+  for (const codec::Member& m : selector["matchLabels"].members())
+    out += std::string(m.key()) + ": " + m.value.str() + ",";
+  out += "},MatchExpressions:[]LabelSelectorRequirement{";
+  for (const Value& one : selector["matchExpressions"].elements()) {
+    std::vector<std::string> values;
+    for (const Value& value : one["values"].elements()) values.push_back(value.str());
+    out += "LabelSelectorRequirement{Key:" + one["key"].str() +
+           ",Operator:" + one["operator"].str() + ",Values:[" + join(values, " ") + "],},";
+  }
+  return out + "},}";
+}
+
 Value binding_parameters(const Value& binding, Instant) {
   const Value& reference = binding["spec"]["paramRef"];
   if (reference.is_null()) return "<unset>";
   const std::string name = reference["name"].str();
   if (!name.empty()) return or_else(reference["namespace"].str(), "*") + "/" + name;
-  return reference.has("selector") ? Value(selector_text(reference["selector"])) : "<unset>";
+  return reference.has("selector") ? Value(go_selector_text(reference["selector"])) : "<unset>";
 }
 
 Value api_available(const Value& service, Instant) {

@@ -264,7 +264,7 @@ volumeattributesclasses.storage.k8s.io
   Age
 volumeattachments.storage.k8s.io
   Name
-  Attacher = .spec.attacher
+  Attacher/name = .spec.attacher
   PV = .spec.source.persistentVolumeName
   Node = .spec.nodeName
   Attached:boolean = bool .status.attached

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "model/scheme.h"
 #include "model/selector.h"
 #include "registry/tables/columns.h"
 
@@ -205,14 +206,37 @@ Value column_json(const Column& column) {
                         {"priority", column.priority}});
 }
 
-Value row_of(const Columns& columns, const Value& object, const Form& form, Instant now) {
+Value kept_form(const Kinds& kinds, const Value& object) {
+  if (kinds.asked.custom) return object;
+  // Events of both groups have columns of their own.
+  if (&kinds.asked != &kinds.kept && kinds.asked.group == kinds.kept.group)
+    if (auto kept = model::convert(kinds.asked, kinds.kept, object); kept.ok()) return *kept;
+  constexpr std::string_view kGeneration = "deprecated.daemonset.template.generation";
+  if (kinds.kept.name() != "daemonsets.apps" || !object["metadata"]["annotations"].has(kGeneration))
+    return object;
+  Value kept = object;
+  Value& metadata = kept.edit("metadata");
+  metadata.edit("annotations").erase(kGeneration);
+  if (metadata["annotations"].empty()) metadata.erase("annotations");
+  return kept;
+}
+
+Value bare_metadata(const Value& object, std::string_view meta_version) {
+  return Value::object({{"apiVersion", "meta.k8s.io/" + std::string(meta_version)},
+                        {"kind", "PartialObjectMetadata"},
+                        {"metadata", object["metadata"]}});
+}
+
+Value row_of(const Columns& columns, const Kinds& kinds, const Value& object, const Form& form,
+             Instant now) {
+  const Value kept = kept_form(kinds, object);
   Value cells = Value::array();
-  for (const Column& column : columns) cells.push_back(column.cell(object, now));
+  for (const Column& column : columns) cells.push_back(column.cell(kept, now));
   Value row = Value::object({{"cells", std::move(cells)}, {"object", nullptr}});
   if (form.include_object == "Object")
     row.set("object", object);
   else if (form.include_object != "None")
-    row.set("object", partial_of(object, form.version));
+    row.set("object", bare_metadata(kept, form.version));
   if (model::kind_of(object) == "Pod" && model::pod_is_finished(object)) {
     const bool done = object["status"]["phase"].as_string() == "Succeeded";
     row.edit("conditions")
@@ -235,8 +259,8 @@ std::shared_ptr<const Columns> columns_of(const model::Resource& resource,
   return found == column_table().end() ? plain_columns() : found->second;
 }
 
-Value table_of(const Columns& columns, const Value& meta, const std::vector<Object>& items,
-               const Form& form, Instant now, bool with_columns) {
+Value table_of(const Columns& columns, const Kinds& kinds, const Value& meta,
+               const std::vector<Object>& items, const Form& form, Instant now, bool with_columns) {
   Value table = Value::object({{"apiVersion", "meta.k8s.io/" + form.version},
                                {"kind", "Table"},
                                {"metadata", meta.is_object() ? meta : Value::object()}});
@@ -247,15 +271,13 @@ Value table_of(const Columns& columns, const Value& meta, const std::vector<Obje
   table.set("columnDefinitions", std::move(definitions));
   // The original's generic columns leave the rows of an empty list out.
   Value rows = items.empty() && &columns == plain_columns().get() ? Value() : Value::array();
-  for (const Object& item : items) rows.push_back(row_of(columns, item.value(), form, now));
+  for (const Object& item : items) rows.push_back(row_of(columns, kinds, item.value(), form, now));
   table.set("rows", std::move(rows));
   return table;
 }
 
-Value partial_of(const Value& object, std::string_view meta_version) {
-  return Value::object({{"apiVersion", "meta.k8s.io/" + std::string(meta_version)},
-                        {"kind", "PartialObjectMetadata"},
-                        {"metadata", object["metadata"]}});
+Value partial_of(const Kinds& kinds, const Value& object, std::string_view meta_version) {
+  return bare_metadata(kept_form(kinds, object), meta_version);
 }
 
 std::string human_duration(Duration duration) {

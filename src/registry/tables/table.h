@@ -31,13 +31,22 @@ using Columns = std::vector<Column>;
 std::shared_ptr<const Columns> columns_of(const model::Resource& resource,
                                           std::string_view subresource = {});
 
+// A resource as the client asked for it, and as its objects are kept. Cells and bare metadata are
+// made from what the original has in memory: the kept version, and a DaemonSet without the
+// annotation that stands for its template's generation.
+struct Kinds {
+  const model::Resource& asked;
+  const model::Resource& kept;
+};
+
 // The Table of one object or of a list's items. `meta` is the ListMeta to carry
 // (resourceVersion, continue, remainingItemCount); columns are left out of later watch frames.
-Value table_of(const Columns& columns, const Value& meta, const std::vector<Object>& items,
-               const Form& form, Instant now, bool with_columns = true);
+Value table_of(const Columns& columns, const Kinds& kinds, const Value& meta,
+               const std::vector<Object>& items, const Form& form, Instant now,
+               bool with_columns = true);
 
 // meta.k8s.io PartialObjectMetadata of an object.
-Value partial_of(const Value& object, std::string_view meta_version);
+Value partial_of(const Kinds& kinds, const Value& object, std::string_view meta_version);
 
 // duration.HumanDuration: "5s", "3m20s", "2d4h".
 std::string human_duration(Duration duration);
