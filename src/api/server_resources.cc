@@ -200,8 +200,16 @@ bool has_body(Verb verb) {
          verb == Verb::remove || verb == Verb::remove_collection;
 }
 
-Target target_of(Verb verb, const model::Resource& resource) {
-  if (!resource.stored) return Target::document;
+// Subresources that the original serves without a converter to tables.
+bool is_document(const model::Resource& resource, std::string_view subresource) {
+  if (subresource == "token") return true;
+  return subresource == "status" &&
+         (resource.group == "apiextensions.k8s.io" || resource.group == "apiregistration.k8s.io" ||
+          resource.name() == "resourceclaims.resource.k8s.io");
+}
+
+Target target_of(Verb verb, const model::Resource& resource, std::string_view subresource) {
+  if (!resource.stored || is_document(resource, subresource)) return Target::document;
   if (verb == Verb::watch) return Target::watch;
   return verb == Verb::list || verb == Verb::remove_collection ? Target::list : Target::object;
 }
@@ -316,8 +324,8 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   }
   const auto verb = verb_of(*exchange, *resource, subresource);
   if (!verb.ok()) return exchange->fail(verb.error());
-  const auto negotiated =
-      negotiate(exchange->request.headers.get("accept"), target_of(*verb, *resource));
+  const auto negotiated = negotiate(exchange->request.headers.get("accept"),
+                                    target_of(*verb, *resource, info.subresource));
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire;
   exchange->served = true;

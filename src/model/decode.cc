@@ -51,7 +51,11 @@ std::string go_name(const Type& type) {
   }
   switch (type.shape) {
     case Shape::list: return "[]" + go_name(*type.element.type);
-    case Shape::map: return "map[string]" + go_name(*type.element.type);
+    case Shape::map: {
+      const Type& element = *type.element.type;
+      const bool is_time = element.shape == Shape::scalar && element.scalar == Scalar::time;
+      return "map[string]" + (is_time ? "v1.Time" : go_name(element));
+    }
     case Shape::scalar: return std::string(scalar_name(type.scalar));
     default: return "interface {}";
   }

@@ -1,7 +1,9 @@
 // Go names follow from JSON names by capitals, but for initialisms.
 #include "model/go_print.h"
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "codec/json.h"
 #include "model/types_parse.h"
@@ -63,7 +65,97 @@ std::string go_name(std::string_view json) {
   return name;
 }
 
-constexpr std::string_view kVolume = "io.k8s.api.core.v1.Volume";
+// Fields that the internal struct calls otherwise.
+struct Renamed {
+  std::string_view type, json, go;
+};
+constexpr std::array kRenamed = {
+    Renamed{"core.v1.GlusterfsVolumeSource", "endpoints", "EndpointsName"},
+    Renamed{"core.v1.GlusterfsPersistentVolumeSource", "endpoints", "EndpointsName"},
+    Renamed{"core.v1.RBDVolumeSource", "monitors", "CephMonitors"},
+    Renamed{"core.v1.RBDVolumeSource", "image", "RBDImage"},
+    Renamed{"core.v1.RBDVolumeSource", "pool", "RBDPool"},
+    Renamed{"core.v1.RBDVolumeSource", "user", "RadosUser"},
+    Renamed{"core.v1.RBDPersistentVolumeSource", "monitors", "CephMonitors"},
+    Renamed{"core.v1.RBDPersistentVolumeSource", "image", "RBDImage"},
+    Renamed{"core.v1.RBDPersistentVolumeSource", "pool", "RBDPool"},
+    Renamed{"core.v1.RBDPersistentVolumeSource", "user", "RadosUser"},
+    Renamed{"core.v1.GCEPersistentDiskVolumeSource", "pdName", "PDName"},
+    Renamed{"core.v1.ISCSIVolumeSource", "iqn", "IQN"},
+    Renamed{"core.v1.ISCSIVolumeSource", "chapAuthDiscovery", "DiscoveryCHAPAuth"},
+    Renamed{"core.v1.ISCSIVolumeSource", "chapAuthSession", "SessionCHAPAuth"},
+    Renamed{"core.v1.ISCSIPersistentVolumeSource", "iqn", "IQN"},
+    Renamed{"core.v1.ISCSIPersistentVolumeSource", "chapAuthDiscovery", "DiscoveryCHAPAuth"},
+    Renamed{"core.v1.ISCSIPersistentVolumeSource", "chapAuthSession", "SessionCHAPAuth"},
+    Renamed{"core.v1.FCVolumeSource", "wwids", "WWIDs"},
+    Renamed{"core.v1.AzureDiskVolumeSource", "diskURI", "DataDiskURI"},
+    Renamed{"core.v1.ScaleIOVolumeSource", "sslEnabled", "SSLEnabled"},
+    Renamed{"core.v1.ScaleIOPersistentVolumeSource", "sslEnabled", "SSLEnabled"},
+    Renamed{"core.v1.ContainerStatus", "lastState", "LastTerminationState"},
+    Renamed{"batch.v1.JobSpec", "ttlSecondsAfterFinished", "TTLSecondsAfterFinished"},
+    Renamed{"resource.v1.DeviceAttribute", "int", "IntValue"},
+    Renamed{"resource.v1.DeviceAttribute", "bool", "BoolValue"},
+    Renamed{"resource.v1.DeviceAttribute", "string", "StringValue"},
+    Renamed{"resource.v1.DeviceAttribute", "version", "VersionValue"},
+    Renamed{"resource.v1.DeviceAttribute", "ints", "IntValues"},
+    Renamed{"resource.v1.DeviceAttribute", "bools", "BoolValues"},
+    Renamed{"resource.v1.DeviceAttribute", "strings", "StringValues"},
+    Renamed{"resource.v1.DeviceAttribute", "versions", "VersionValues"},
+};
+
+constexpr std::string_view kPackage = "io.k8s.api.";
+
+std::string go_name(const Type& type, std::string_view json) {
+  for (const Renamed& one : kRenamed)
+    if (one.json == json && type.name.ends_with(one.type)) return std::string(one.go);
+  return go_name(json);
+}
+
+// Fields that are pointers as served, and values within.
+struct ByValue {
+  std::string_view type, json;
+};
+constexpr std::array kByValue = {
+    ByValue{"apps.v1.RollingUpdateDeployment", "maxUnavailable"},
+    ByValue{"apps.v1.RollingUpdateDeployment", "maxSurge"},
+    ByValue{"apps.v1.RollingUpdateDaemonSet", "maxUnavailable"},
+    ByValue{"apps.v1.RollingUpdateDaemonSet", "maxSurge"},
+    ByValue{"apps.v1.RollingUpdateStatefulSetStrategy", "partition"},
+    ByValue{"core.v1.ServiceAccountTokenProjection", "expirationSeconds"},
+    ByValue{"flowcontrol.v1.LimitedPriorityLevelConfiguration", "nominalConcurrencyShares"},
+    ByValue{"admissionregistration.v1.ServiceReference", "port"},
+};
+
+bool is_pointer(const Type& type, const Field& field) {
+  for (const ByValue& one : kByValue)
+    if (one.json == field.name && type.name.ends_with(one.type)) return false;
+  return field.pointer;
+}
+
+// Of volumes, some sources stand elsewhere: each of these behind the one before.
+constexpr std::array kVolumeTypes = {std::string_view("core.v1.Volume"),
+                                     std::string_view("core.v1.PersistentVolumeSpec")};
+
+// The fields in the order of the internal struct.
+std::vector<const Field*> internal_fields(const Type& type) {
+  std::vector<const Field*> fields;
+  for (const Field& field : type.fields) fields.push_back(&field);
+  const std::string_view name = type.name;
+  if (!name.starts_with(kPackage)) return fields;
+  const std::string_view local = name.substr(kPackage.size());
+  if (std::find(kVolumeTypes.begin(), kVolumeTypes.end(), local) == kVolumeTypes.end())
+    return fields;
+  const auto move_behind = [&](std::string_view moved, std::string_view anchor) {
+    const Field* field = type.field(moved);
+    std::erase(fields, field);
+    const auto at = std::find(fields.begin(), fields.end(), type.field(anchor));
+    KEELSON_CHECK(field != nullptr && at != fields.end());
+    fields.insert(at + 1, field);
+  };
+  move_behind("quobyte", "rbd");
+  if (local == "core.v1.PersistentVolumeSpec") move_behind("flexVolume", "iscsi");
+  return fields;
+}
 
 bool is_tagged(const Type& type) {
   return type.name.find("apimachinery") != std::string::npos;
@@ -109,8 +201,8 @@ class Printer {
     out += '{';
     for (const std::string_view name : fields)
       if (const Field* f = type.field(name); f != nullptr) {
-        key(go_name(name), first);
-        this->value(*f->type, value[name], f->pointer);
+        key(go_name(type, name), first);
+        this->value(*f->type, value[name], is_pointer(type, *f));
       }
     out += '}';
   }
@@ -196,7 +288,8 @@ class Printer {
     }
     bool first = true;
     out += '{';
-    for (const Field& f : type.fields) {
+    for (const Field* field : internal_fields(type)) {
+      const Field& f = *field;
       if (type.has_kind && (f.name == "kind" || f.name == "apiVersion")) continue;
       if (f.name == "metadata") {  // embedded in Go: its own fields stand here
         for (const Field& own : f.type->fields) {
@@ -207,12 +300,8 @@ class Printer {
         }
         continue;
       }
-      if (type.name == kVolume && f.name == "quobyte") continue;  // stands behind rbd
-      key(go_name(f.name), first);
-      this->value(*f.type, value[f.name], f.pointer);
-      if (type.name != kVolume || f.name != "rbd") continue;
-      key("Quobyte", first);
-      this->value(*type.field("quobyte")->type, value["quobyte"], true);
+      key(go_name(type, f.name), first);
+      this->value(*f.type, value[f.name], is_pointer(type, f));
     }
     out += '}';
   }

@@ -72,10 +72,15 @@ std::string image_tag(std::string_view reference) {
     if (!is_tag(tag)) return {};
   }
   std::vector<std::string> parts = split(name, '/');
-  if (parts.size() > 1 && is_host(parts.front())) parts.erase(parts.begin());
+  const bool hosted = parts.size() > 1 && is_host(parts.front());
+  if (hosted) parts.erase(parts.begin());
   for (const std::string& part : parts)
     if (!is_component(part)) return {};
   if (parts.size() == 1 && name.size() == 64 && is_hex(name)) return {};
+  // Without its host; names without a path are those of the library.
+  constexpr std::size_t kNameMax = 255;
+  const std::size_t length = join(parts, "/").size() + (hosted || parts.size() > 1 ? 0 : 8);
+  if (length > kNameMax) return {};
   if (!tag.empty()) return std::string(tag);
   return digested ? std::string() : "latest";
 }

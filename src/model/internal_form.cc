@@ -43,6 +43,15 @@ void take_internal_form(const Resource& resource, Value& object) {
     agree(object.edit("spec"), "podCIDR", "podCIDRs", nullptr);
   if (name == "pods" && object["status"].is_object())
     agree(object.edit("status"), "podIP", "podIPs", "ip");
+  // What v1 says in annotations are fields here; in v2 it says nothing.
+  if (name == "horizontalpodautoscalers.autoscaling" && resource.version == "v2")
+    for (const char* part : {"metrics", "behavior", "conditions", "current-metrics"}) {
+      const std::string key = std::string("autoscaling.alpha.kubernetes.io/") + part;
+      if (!object["metadata"]["annotations"].has(key)) continue;
+      Value& metadata = object.edit("metadata");
+      metadata.edit("annotations").erase(key);
+      if (metadata["annotations"].empty()) metadata.erase("annotations");
+    }
   // The template's generation is a field that only shows as an annotation.
   constexpr std::string_view kGeneration = "deprecated.daemonset.template.generation";
   if (name == "daemonsets.apps" && !object["metadata"]["annotations"].has(kGeneration))

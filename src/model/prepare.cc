@@ -123,6 +123,38 @@ void merge_affinity_keys(Value& spec, const Value& labels) {
 
 }  // namespace
 
+Value app_armor_profile_of(std::string_view annotation) {
+  if (annotation == "unconfined") return Value::object({{"type", "Unconfined"}});
+  if (annotation == "runtime/default") return Value::object({{"type", "RuntimeDefault"}});
+  if (annotation.starts_with("localhost/"))
+    return Value::object({{"type", "Localhost"}, {"localhostProfile", annotation.substr(10)}});
+  return {};
+}
+
+std::vector<std::string> adopt_app_armor(Value& pod) {
+  std::vector<std::string> warnings;
+  const Value annotations = pod["metadata"]["annotations"];
+  if (annotations.empty() || pod["spec"]["os"]["name"].as_string() == "windows") return warnings;
+  const Value own = pod["spec"]["securityContext"]["appArmorProfile"];
+  for (const char* list : {"initContainers", "containers", "ephemeralContainers"})
+    for (std::size_t i = 0; i < pod["spec"][list].size(); ++i) {
+      const Value& container = pod["spec"][list][i];
+      const std::string key =
+          "container.apparmor.security.beta.kubernetes.io/" + container["name"].str();
+      const Value* annotation = annotations.find(key);
+      if (annotation == nullptr || !container["securityContext"]["appArmorProfile"].is_null())
+        continue;
+      Value profile = app_armor_profile_of(annotation->as_string());
+      const bool is_unusable = profile.is_null() || profile["localhostProfile"] == Value("");
+      if (!is_unusable && profile == own) continue;
+      if (!is_unusable)
+        pod.edit("spec").edit(list).edit(i).edit("securityContext").set("appArmorProfile", profile);
+      warnings.push_back("metadata.annotations[" + key +
+                         "]: deprecated since v1.30; use the \"appArmorProfile\" field instead");
+    }
+  return warnings;
+}
+
 std::string_view quality_of(const Value& pod_spec) {
   bool best_effort = true;
   const bool guaranteed = guaranteed_quality(pod_spec, best_effort);
@@ -335,8 +367,11 @@ void drop_disabled_in_pod(Value& spec) {
   spec.erase("schedulingGroup");
   for (const char* list : {"containers", "initContainers", "ephemeralContainers"})
     for (std::size_t i = 0; i < spec[list].size(); ++i)
-      if (!spec[list][i]["lifecycle"]["stopSignal"].is_null())
-        spec.edit(list).edit(i).edit("lifecycle").erase("stopSignal");
+      if (!spec[list][i]["lifecycle"]["stopSignal"].is_null()) {
+        Value& container = spec.edit(list).edit(i);
+        container.edit("lifecycle").erase("stopSignal");
+        if (container["lifecycle"].empty()) container.erase("lifecycle");
+      }
   for (std::size_t v = 0; v < spec["volumes"].size(); ++v) {
     const std::size_t count = spec["volumes"][v]["projected"]["sources"].size();
     for (std::size_t s = 0; s < count; ++s)

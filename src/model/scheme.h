@@ -80,6 +80,11 @@ FieldErrors validate_service_addresses(const codec::Value& service);
 // update status and the system's metadata are kept from the old object, and a change of spec raises
 // the generation; through /status everything but status is kept.
 void prepare_create(const Resource& resource, codec::Value& object, Instant now);
+// Annotations of AppArmor become fields, as on the way into the original; called for a new pod
+// before prepare_create. The warnings about annotations that say more than the fields.
+std::vector<std::string> adopt_app_armor(codec::Value& pod);
+// What such an annotation says, as the field would; null if it says nothing that is known.
+codec::Value app_armor_profile_of(std::string_view annotation);
 // The class of service of a pod with this spec: "Guaranteed", "Burstable", "BestEffort".
 std::string_view quality_of(const codec::Value& pod_spec);
 void prepare_update(const Resource& resource, codec::Value& object, const codec::Value& old);

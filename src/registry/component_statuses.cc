@@ -26,7 +26,7 @@ Result<Response> component_statuses(Registry::State& state, Call& call) {
   if (call.request.verb == Verb::get) {
     for (const std::string_view name : kComponents)
       if (name == call.request.name) return state.answer(call, Object(component(name)), 200);
-    return not_found(call.group_resource(), call.request.name);
+    return not_found({"", "componentstatus"}, call.request.name);
   }
   TRY_VOID(check_list_options(call.request.options, false));
   TRY(const Selection selection, Selection::of(*call.resource, call.request.options));

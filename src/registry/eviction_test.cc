@@ -84,6 +84,8 @@ TEST_F(Eviction, TakesADisruptionAndSaysWhyThePodGoes) {
   const Value budget = registry_->get("poddisruptionbudgets.policy", "default", "b");
   EXPECT_EQ(budget["status"]["disruptionsAllowed"].as_int(), 0);
   EXPECT_TRUE(budget["status"]["disruptedPods"].has("p"));
+  EXPECT_EQ(model::condition_of(budget, "DisruptionAllowed")["reason"].as_string(),
+            "InsufficientPods");
 }
 
 TEST_F(Eviction, IsRefusedWithoutADisruption) {

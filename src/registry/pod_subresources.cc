@@ -143,6 +143,43 @@ Error budget_error(const std::string& why, std::int64_t retry_seconds) {
 }
 
 // Takes one disruption from the budget: the write to store with the eviction, or a refusal.
+// Why a budget allows no disruption.
+std::string why_exhausted(const Value& budget) {
+  const std::string start = "The disruption budget " + std::string(model::name_of(budget));
+  const Value& status = budget["status"];
+  const Value& condition = model::condition_of(budget, "DisruptionAllowed");
+  const std::string message = condition["message"].str(), reason = condition["reason"].str();
+  const bool is_told = condition["status"].as_string() == "False" && !message.empty();
+  if (is_told && reason == "SyncFailed")
+    return start + " does not allow evicting pods currently because it failed sync: " + message;
+  const std::int64_t healthy = status["currentHealthy"].as_int();
+  const std::int64_t desired = status["desiredHealthy"].as_int();
+  if (healthy <= desired)
+    return start + " needs " + std::to_string(desired) + " healthy pods and has " +
+           std::to_string(healthy) + " currently";
+  return start + " does not allow evicting pods currently" +
+         (is_told ? " (" + reason + "): " + message : "");
+}
+
+// The last disruption was taken: the condition says so before the controller gets to it.
+void mark_exhausted(Value& budget, Instant now) {
+  Value condition = model::condition_of(budget, "DisruptionAllowed");
+  if (condition["status"].as_string() != "False" || condition["lastTransitionTime"].is_null())
+    condition.set("lastTransitionTime", to_rfc3339(now));
+  condition.set("type", "DisruptionAllowed");
+  condition.set("status", "False");
+  condition.set("reason", "InsufficientPods");
+  condition.set("message", "");
+  condition.set("observedGeneration", budget["status"]["observedGeneration"]);
+  Value& conditions = budget.edit("status").edit("conditions");
+  for (std::size_t i = 0; i < conditions.size(); ++i)
+    if (conditions[i]["type"].as_string() == "DisruptionAllowed") {
+      conditions.edit(i) = condition;
+      return;
+    }
+  conditions.push_back(std::move(condition));
+}
+
 Result<void> take_disruption(Registry::State& state, Call& call, const Value& budget,
                              std::string_view pod, bool dry) {
   const std::string name(model::name_of(budget));
@@ -160,18 +197,11 @@ Result<void> take_disruption(Registry::State& state, Call& call, const Value& bu
     return forbidden(group, name,
                      "DisruptedPods map too big - too many evictions not confirmed by PDB "
                      "controller");
-  if (allowed == 0) {
-    std::string why = "The disruption budget " + name + " does not allow evicting pods currently";
-    const std::int64_t healthy = status["currentHealthy"].as_int();
-    const std::int64_t desired = status["desiredHealthy"].as_int();
-    if (healthy < desired)
-      why = "The disruption budget " + name + " needs " + std::to_string(desired) +
-            " healthy pods and has " + std::to_string(healthy) + " currently";
-    return budget_error(why, 0);
-  }
+  if (allowed == 0) return budget_error(why_exhausted(budget), 0);
   if (dry) return {};
   Value changed = budget;
   changed.edit("status").set("disruptionsAllowed", allowed - 1);
+  if (allowed == 1) mark_exhausted(changed, call.now);
   changed.edit("status").edit("disruptedPods").set(pod, to_rfc3339(call.now));
   Request request = call.request;
   request.group = "policy";

@@ -71,6 +71,34 @@ TEST_F(RegistryTest, AFreshServerHasItsNamespacesRolesAndService) {
           .is_null());
 }
 
+TEST_F(RegistryTest, ADryRunKeepsTheVersionThatAWriteIsRefusedFor) {
+  Value object = config_map("a");
+  object.edit("metadata").set("resourceVersion", "5");
+  Request asked = request(Verb::create, "configmaps", "", object);
+  EXPECT_EQ(fail(asked).message, "resourceVersion should not be set on objects to be created");
+  asked.options.dry_run = {"All"};
+  EXPECT_EQ(model::revision_of(run(asked).object.value()), "5");
+}
+
+TEST_F(RegistryTest, BareMetadataIsThatOfTheKeptForm) {
+  const Value labels = Value::object({{"a", "b"}});
+  Value set = Value::object({{"metadata", Value::object({{"name", "d"}})}});
+  Value& spec = set.edit("spec");
+  spec.edit("selector").set("matchLabels", labels);
+  spec.edit("template").edit("metadata").set("labels", labels);
+  spec.edit("template")
+      .edit("spec")
+      .edit("containers")
+      .push_back(Value::object({{"name", "c"}, {"image", "example.com/i:1"}}));
+  Request create = request(Verb::create, "daemonsets", "", set);
+  create.group = "apps";
+  EXPECT_EQ(run(create).object.value()["metadata"]["annotations"].size(), 1u);
+  Request get = request(Verb::get, "daemonsets", "d");
+  get.group = "apps";
+  get.form.kind = Form::Kind::partial;
+  EXPECT_TRUE(run(get).object.value()["metadata"]["annotations"].is_null());
+}
+
 TEST_F(RegistryTest, StartingAgainWritesNothing) {
   const std::int64_t before = registry->revision();
   Environment environment;

@@ -180,9 +180,11 @@ Grace grant_grace(Value& pod, DeleteOptions& options, Instant now) {
 
 Result<void> check_preconditions(const Call& call, const Value& object,
                                  const DeleteOptions& options) {
-  const GroupName kind = call.group_kind();
+  // Of the stored kind: events of both groups are the core one's.
+  const GroupName kind{call.storage->group, call.storage->kind};
   const std::string uid(model::uid_of(object)), revision(model::revision_of(object));
-  if (call.storage->name() == "namespaces") {
+  if (call.storage->name() == "namespaces" ||
+      call.storage->name() == "customresourcedefinitions.apiextensions.k8s.io") {
     const auto refuse = [&](const std::string& what, const std::string& wanted,
                             const std::string& actual) {
       return conflict(call.group_resource(), model::name_of(object),

@@ -35,7 +35,7 @@ constexpr FieldRow kFields[] = {
      kPlain},
     {"events.events.k8s.io",
      "regarding.kind regarding.namespace regarding.name regarding.uid regarding.apiVersion "
-     "regarding.resourceVersion regarding.fieldPath reason reportingController source type",
+     "regarding.resourceVersion regarding.fieldPath reason reportingController type",
      kPlain},
     {"replicasets.apps", "status.replicas", ""},
     {"jobs.batch", "status.successful", "field label \"%s\" not supported for Job"},

@@ -104,11 +104,7 @@ Result<Written> Registry::State::put(Call& call, std::string key, Value object) 
       object.edit("metadata").set("resourceVersion", text);
   };
   if (call.request.dry()) {
-    // The answer of a dry run has the version that the object had.
-    if (before.is_null()) {
-      kept.edit("metadata").erase("resourceVersion");
-      object.edit("metadata").erase("resourceVersion");
-    }
+    // The answer of a dry run has the version that the object had, or came with.
     const std::string bytes = to_object_json(object);
     auto entry = store::make_entry(key, bytes, store.revision(), store.revision(), object);
     return Written{std::move(entry), Value()};

@@ -154,6 +154,8 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
     TRY_VOID(addresses.complete(stored, Value(), call.request.dry(), rng()));
   Change change{*call.storage, stored, Value(), call.request.identity, call.now, rng()};
   model::apply_defaults(*call.storage, stored);
+  if (call.storage->name() == "pods")
+    for (std::string& text : model::adopt_app_armor(stored)) call.warn(std::move(text));
   prepare_create(call.strategy, change);
   model::FieldErrors errors = check_admin_access(*this, call, stored);
   errors.add(call.storage->custom ? crds::validate_create(call, stored)
@@ -166,7 +168,7 @@ Result<Response> Registry::State::store_new(Call& call, Value stored) {
   const std::string name(model::name_of(stored));
   // The store itself refuses, and a dry run never gets there.
   const std::string_view revision = model::revision_of(stored);
-  if (!call.request.dry() && !revision.empty() && revision != "0")
+  if (!call.request.dry() && parse_int(revision).value_or(0) != 0)
     return unknown("resourceVersion should not be set on objects to be created");
   const std::string key = call.key_of(name);
   if (const store::EntryPtr existing = store.get(key)) {

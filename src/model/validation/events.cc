@@ -79,7 +79,8 @@ void update_new(const Value& object, const Value& old, FieldErrors& errors) {
   const auto same = [&](const char* field, std::string_view type, const char* shown) {
     if (object[field] == old[field]) return;
     if (type.empty())
-      errors.invalid(Path(shown), object[field], kImmutable);
+      errors.invalid(Path(shown), old[field].is_string() ? object[field].str() : object[field],
+                     kImmutable);
     else
       errors.invalid_printed(
           Path(shown), object[field].is_null() ? "null" : printed_internal(type, object[field]),

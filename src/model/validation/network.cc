@@ -264,7 +264,7 @@ void check_ingress_class(const Value& object, FieldErrors& errors) {
 }
 
 void update_ingress_class(const Value& object, const Value& old, FieldErrors& errors) {
-  check_immutable(spec_path().child("controller"), object["spec"]["controller"],
+  check_immutable(spec_path().child("controller"), object["spec"]["controller"].str(),
                   old["spec"]["controller"], errors);
   check_kind_metadata(object["metadata"], false, subdomain_name, Path("metadata"), errors);
   check_ingress_class(object, errors);

@@ -533,12 +533,12 @@ void check_ephemeral_containers(const Path& path, const ContainerContext& contex
     const std::string target = c["targetContainerName"].str();
     if (!target.empty() && others.count(target) == 0)
       errors.not_found(at.child("targetContainerName"), target);
-    for (const char* field : {"ports", "resizePolicy", "restartPolicy", "restartPolicyRules",
-                              "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"})
-      if (!c[field].is_null())
+    for (const char* field :
+         {"ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules",
+          "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"})
+      if (!c[field].is_null() &&
+          !(c[field].is_object() && c[field].empty() && std::string_view(field) == "resources"))
         errors.forbidden(at.child(field), "cannot be set for an Ephemeral Container");
-    if (!c["resources"].empty())
-      errors.forbidden(at.child("resources"), "cannot be set for an Ephemeral Container");
     const Path mounts = at.child("volumeMounts");
     for (std::size_t m = 0; m < c["volumeMounts"].size(); ++m) {
       const Path mount = mounts.index(m);

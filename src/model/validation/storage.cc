@@ -243,7 +243,7 @@ void check_volume_spec(const Path& path, const Value& spec, std::string_view nam
                        "volumes");
   }
   const Value& attributes = spec["volumeAttributesClassName"];
-  if (attributes.is_null()) return;
+  if (attributes.is_null() || inline_spec) return;
   const Path at = path.child("volumeAttributesClassName");
   if (empty_text(attributes))
     errors.required(at, "an empty string is disallowed");

@@ -139,14 +139,16 @@ void check_not_above(const Value& object, std::initializer_list<const char*> fie
   const Value& s = object["status"];
   for (const char* field : fields)
     if (s[field].as_int() > s["replicas"].as_int())
-      errors.invalid(status.child(field), s[field], "cannot be greater than status.replicas");
+      errors.invalid(status.child(field), s[field].as_int(),
+                     "cannot be greater than status.replicas");
   if (s["availableReplicas"].as_int() > s["readyReplicas"].as_int())
-    errors.invalid(status.child("availableReplicas"), s["availableReplicas"], ready);
+    errors.invalid(status.child("availableReplicas"), s["availableReplicas"].as_int(), ready);
 }
 
 void check_collisions(const Value& object, const Value& old, FieldErrors& errors) {
+  const Value& before = old["status"]["collisionCount"];
   const auto now = object["status"]["collisionCount"].as_int();
-  if (now < old["status"]["collisionCount"].as_int())
+  if (!before.is_null() && now < before.as_int())
     errors.invalid(Path("status.collisionCount"), now, "cannot be decremented");
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "model/scheme.h"
 #include "model/warnings/rules.h"
 
 namespace keelson::model {
@@ -206,15 +207,6 @@ void warn_of_variables(const Path& path, const Value& variables, Warnings& warni
   }
 }
 
-// What the annotation says, as the field would; null if it says nothing that is known.
-Value profile_of_annotation(std::string_view text) {
-  if (text == "unconfined") return Value::object({{"type", "Unconfined"}});
-  if (text == "runtime/default") return Value::object({{"type", "RuntimeDefault"}});
-  if (text.starts_with("localhost/"))
-    return Value::object({{"type", "Localhost"}, {"localhostProfile", text.substr(10)}});
-  return {};
-}
-
 void warn_of_container(const Path& path, const Value& container, const Path& annotations_path,
                        const Value& pod, bool is_template, Warnings& warnings) {
   const Value& annotations = pod["metadata"]["annotations"];
@@ -227,7 +219,7 @@ void warn_of_container(const Path& path, const Value& container, const Path& ann
   const std::string armor = "container.apparmor.security.beta.kubernetes.io/" + name;
   if (is_template && context["appArmorProfile"].is_null() && annotations.has(armor)) {
     const Value& profile = pod["spec"]["securityContext"]["appArmorProfile"];
-    if (profile.is_null() || !(profile == profile_of_annotation(annotations[armor].as_string())))
+    if (profile.is_null() || !(profile == app_armor_profile_of(annotations[armor].as_string())))
       warnings.push_back(annotations_path.key(armor).text() +
                          ": deprecated since v1.30; use the \"appArmorProfile\" field instead");
   }

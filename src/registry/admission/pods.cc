@@ -270,8 +270,10 @@ namespace {
 const std::string_view kRuntimes = "runtimeclasses.node.k8s.io";
 
 Result<Value> runtime_of(Admission& admission) {
-  const std::string name = admission.object()["spec"]["runtimeClassName"].str();
-  if (name.empty()) return Value();
+  const Value& wanted = admission.object()["spec"]["runtimeClassName"];
+  if (wanted.is_null()) return Value();
+  const std::string name = wanted.str();
+  if (name.empty()) return unknown("resource name may not be empty");
   const Value found = admission.state().object(kRuntimes, "", name);
   if (found.is_null())
     return admission.refuse("pod rejected: RuntimeClass " + quote(name) + " not found");
