@@ -137,14 +137,18 @@ std::string_view media_type(Wire wire) {
   return "";
 }
 
-Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf) {
+Result<Negotiated> negotiate(std::string_view accept, Target target, Protobuf protobuf) {
   if (accept.empty() || accept == "*/*" || accept == "application/json") return Negotiated{};
-  if (!router_accepts(accept)) return refused_by_router(target);
+  // Custom resources are not behind the router that looks at media types.
+  if (protobuf != Protobuf::metadata && !router_accepts(accept)) return refused_by_router(target);
   for (const Clause& clause : parse_accept(accept)) {
     for (const Wire wire : kWires) {
-      if (wire == Wire::protobuf && !protobuf) continue;
+      if (wire == Wire::protobuf && protobuf == Protobuf::none) continue;
       Negotiated result{wire, {}};
-      if (names(clause, wire) && take_form(clause, wire, target, result.form)) return result;
+      if (!names(clause, wire) || !take_form(clause, wire, target, result.form)) continue;
+      const bool is_whole = result.form.kind == registry::Form::Kind::object;
+      if (wire == Wire::protobuf && protobuf == Protobuf::metadata && is_whole) continue;
+      return result;
     }
   }
   return refused_by_encoder(target);

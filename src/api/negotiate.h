@@ -30,9 +30,12 @@ enum class Target : std::uint8_t {
   watch,     // frames: JSON or protobuf
 };
 
-// protobuf: whether what is asked for has that form (custom resources do not). Error:
-// not_acceptable in one of the original's two wordings.
-Result<Negotiated> negotiate(std::string_view accept, Target target, bool protobuf = true);
+// What has a form in protobuf: of custom resources bare metadata alone, of computed ones nothing.
+enum class Protobuf : std::uint8_t { all, metadata, none };
+
+// Error: not_acceptable in one of the original's two wordings.
+Result<Negotiated> negotiate(std::string_view accept, Target target,
+                             Protobuf protobuf = Protobuf::all);
 // The same where the original's router does not look first: /apis and what is below it, but for the
 // versions of its own groups.
 Result<Wire> negotiate_unrouted(std::string_view accept);

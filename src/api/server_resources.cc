@@ -325,7 +325,8 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   const auto verb = verb_of(*exchange, *resource, subresource);
   if (!verb.ok()) return exchange->fail(verb.error());
   const auto negotiated = negotiate(exchange->request.headers.get("accept"),
-                                    target_of(*verb, *resource, info.subresource));
+                                    target_of(*verb, *resource, info.subresource),
+                                    resource->custom ? Protobuf::metadata : Protobuf::all);
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire;
   exchange->served = true;
@@ -403,7 +404,7 @@ void Server::State::serve_computed(const ExchangePtr& exchange, const ComputedRe
     return exchange->fail(not_found_path());
   if (exchange->request.method != "GET" || info.verb == "watch")
     return exchange->fail(method_not_allowed());
-  const auto negotiated = negotiate(exchange->request.headers.get("accept"), Target::list, false);
+  const auto negotiated = negotiate(exchange->request.headers.get("accept"), Target::list, Protobuf::none);
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire == Wire::yaml ? Wire::yaml : Wire::json;
   if (named) {

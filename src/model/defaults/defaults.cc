@@ -65,8 +65,8 @@ Visits make_visits() {
     }
   for (const Type& type : all.arena)
     for (const Field& f : type.fields)
-      // A zero value only completes keys for apply.
-      if (!f.default_value.is_null() && !is_unset(f.default_value)) {
+      // The zero of a value without a presence only completes keys for apply.
+      if (!f.default_value.is_null() && (f.pointer || !is_unset(f.default_value))) {
         visits[&type].defaults.push_back(&f);
         visits[&type].needed = true;
       }

@@ -45,9 +45,7 @@ void warn_of_fraction(const Path& path, const Value& resources, std::string_view
   if (!resources.has(key)) return;
   const Quantity quantity = Quantity::of(resources[key]);
   constexpr Int128 kUnit = 1'000'000'000;
-  // The original counts in thousandths; what they cannot hold becomes their bound, no integer.
-  constexpr Int128 kThousandthsMax = Int128{INT64_MAX} * 1'000'000;
-  if (quantity.nano() % kUnit != 0 || quantity.nano() > kThousandthsMax)
+  if (quantity.nano() % kUnit != 0)
     warnings.push_back(
         path.key(key).text() + ": fractional byte value " +
         quote(resources[key].is_string() ? resources[key].as_string() : quantity.text()) +
