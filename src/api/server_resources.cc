@@ -404,7 +404,8 @@ void Server::State::serve_computed(const ExchangePtr& exchange, const ComputedRe
     return exchange->fail(not_found_path());
   if (exchange->request.method != "GET" || info.verb == "watch")
     return exchange->fail(method_not_allowed());
-  const auto negotiated = negotiate(exchange->request.headers.get("accept"), Target::list, Protobuf::none);
+  const auto negotiated =
+      negotiate(exchange->request.headers.get("accept"), Target::list, Protobuf::none);
   if (!negotiated.ok()) return exchange->fail(negotiated.error());
   exchange->format.wire = negotiated->wire == Wire::yaml ? Wire::yaml : Wire::json;
   if (named) {

@@ -501,8 +501,7 @@ std::optional<Error> check_identity(const Value& value, const Identity& want,
     if (other != nullptr && other->kind == kind) decoder.structure(*other->type, value);
     if (decoder.failed()) return bad(start + ": " + decoder.failure());
     // Events of both groups are the core one's within.
-    const std::string group(
-        want.kind == "Event" ? "" : want.group.substr(0, want.group.find('.')));
+    const std::string group(want.kind == "Event" ? "" : want.group.substr(0, want.group.find('.')));
     return bad(start + ": converting (" + version + '.' + kind + ") to (" +
                (group.empty() ? "core" : group) + '.' + std::string(want.kind) +
                "): unknown conversion");
