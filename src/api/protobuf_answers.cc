@@ -152,7 +152,9 @@ std::optional<ProtobufAnswers::ListTypes> ProtobufAnswers::list_types(
   types.kind = envelope["kind"].str();
   const std::string_view kind = types.kind;
   if (!kind.ends_with("List")) return std::nullopt;
-  types.item = type_of_kind(types.version, kind.substr(0, kind.size() - 4));
+  types.item = kind == "PartialObjectMetadataList"
+                   ? &partial_
+                   : type_of_kind(types.version, kind.substr(0, kind.size() - 4));
   types.metadata = types_.type("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta");
   if (types.item == nullptr || types.metadata == nullptr) return std::nullopt;
   return types;
