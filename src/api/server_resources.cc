@@ -347,7 +347,14 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
 
 void Server::State::answer(const ExchangePtr& exchange, bool reads,
                            Result<registry::Response> result) {
-  if (!result.ok()) return exchange->fail(result.error());
+  if (!result.ok()) {
+    // "Exists already" and "not found", too, must not come from what a crash may take back.
+    const std::int64_t seen = reads ? parts.registry.read_revision() : parts.registry.revision();
+    settle(seen, [exchange, error = std::move(result).error()](const Result<void>& settled) {
+      exchange->fail(settled.ok() ? error : settled.error());
+    });
+    return;
+  }
   auto response = std::make_shared<registry::Response>(std::move(result).value());
   if (exchange->audit && exchange->audit->wants_response())
     if (auto object = codec::parse_json(response->json()); object.ok())

@@ -48,7 +48,7 @@ struct VirtualFiles::State {
   std::map<std::string, std::shared_ptr<Inode>> seen, platter;
   std::vector<Change> changes;  // not yet synced, in order
   Fault fault;
-  std::optional<std::uint64_t> stop_at;
+  std::optional<std::uint64_t> stop_at, capacity;
   std::uint64_t operations = 0;
   std::uint64_t epoch = 0;  // counts crashes: handles of an older one are dead
   std::uint64_t random = 0x9e3779b97f4a7c15ULL;
@@ -58,6 +58,15 @@ struct VirtualFiles::State {
     if (stop_at && index >= *stop_at) return Error{Reason::internal_error, "the power is gone"};
     if (fault) return fault(operation, path);
     return std::nullopt;
+  }
+  // A file is about to become longer.
+  std::optional<Error> check_room(const Inode& inode, std::uint64_t length,
+                                  const std::string& path) const {
+    if (!capacity || length <= inode.seen.size()) return std::nullopt;
+    std::uint64_t used = length - inode.seen.size();
+    for (const auto& [name, other] : seen) used += other->seen.size();
+    if (used <= *capacity) return std::nullopt;
+    return Error{Reason::service_unavailable, "write " + path + ": No space left on device"};
   }
   void change_names(Change change) {
     apply(seen, change);
@@ -89,6 +98,7 @@ class VirtualFile : public File {
   Result<void> append(std::string_view bytes) override {
     TRY_VOID(ready("append"));
     std::uint64_t to = inode_->end + bytes.size();
+    if (auto full = state_->check_room(*inode_, to, path_)) return *full;
     if (inode_->seen.size() < to) inode_->seen.resize(to);
     std::copy(bytes.begin(), bytes.end(),
               inode_->seen.begin() + static_cast<std::ptrdiff_t>(inode_->end));
@@ -120,6 +130,7 @@ class VirtualFile : public File {
   }
   Result<void> reserve(std::uint64_t length) override {
     TRY_VOID(ready("reserve"));
+    if (auto full = state_->check_room(*inode_, length, path_)) return *full;
     if (inode_->seen.size() < length) {
       inode_->touch(inode_->seen.size(), length);
       inode_->seen.resize(length, '\0');
@@ -213,10 +224,14 @@ bool VirtualFiles::exists(const std::string& path) {
   return state_->seen.count(path) != 0;
 }
 
-void VirtualFiles::crash(Prng& rng) {
+void VirtualFiles::kill() {
   ++state_->epoch;
   state_->fault = nullptr;
   state_->stop_at.reset();
+}
+
+void VirtualFiles::crash(Prng& rng) {
+  kill();
   // A journaling file system keeps a prefix of the changes of names.
   std::size_t kept = rng.below(state_->changes.size() + 1);
   for (std::size_t i = 0; i < kept; ++i) State::apply(state_->platter, state_->changes[i]);
@@ -237,6 +252,9 @@ void VirtualFiles::crash(Prng& rng) {
 
 void VirtualFiles::set_fault(Fault fault) {
   state_->fault = std::move(fault);
+}
+void VirtualFiles::set_capacity(std::optional<std::uint64_t> bytes) {
+  state_->capacity = bytes;
 }
 void VirtualFiles::stop_after(std::uint64_t operations) {
   state_->stop_at = state_->operations + operations;

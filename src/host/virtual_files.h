@@ -39,12 +39,18 @@ class VirtualFiles : public Files {
   // unusable, planned faults are forgotten.
   void crash(Prng& rng);
 
+  // The process ends, the machine goes on: nothing is lost, but files that are open stay unusable.
+  void kill();
+
   // Asked before every operation that changes something ("append", "sync", "truncate", "reserve",
   // "open", "rename", "remove", "sync_directory"). An error is what the operation returns. A
   // failing sync behaves as Linux does: part of the data is lost though later syncs succeed.
   using Fault =
       std::function<std::optional<Error>(std::string_view operation, const std::string& path)>;
   void set_fault(Fault fault);
+  // The disk is full once its files have this many bytes together; nullopt: never. Survives
+  // crash().
+  void set_capacity(std::optional<std::uint64_t> bytes);
   // From the n-th changing operation on (0: the next one), all fail, as if the power had just gone.
   void stop_after(std::uint64_t operations);
   std::uint64_t operations() const;  // changing ones, so far

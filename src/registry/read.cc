@@ -35,12 +35,14 @@ Result<Response> Registry::State::answer(Call& call, const Object& object, int c
 
 Result<Response> Registry::State::get(Call& call) {
   TRY(const std::int64_t wanted, parse_revision(call.request.options.revision));
-  const std::int64_t current = store.revision().number;
-  if (wanted > current) return too_large_revision(wanted, current);
-  const store::EntryPtr entry = store.get(call.key());
+  const store::Revision current = read_revision();
+  if (wanted > current.number) return too_large_revision(wanted, current.number);
+  TRY(const store::EntryPtr entry, store.get_at(call.key(), current));
   if (!entry) return not_found(call.group_resource(), call.request.name);
   TRY(Object object, served(call, entry));
-  return answer(call, object, 200);
+  TRY(Response response, answer(call, object, 200));
+  response.revision = current.number;
+  return response;
 }
 
 namespace {
@@ -98,7 +100,9 @@ Result<Response> Registry::State::list(Call& call) {
   const Options& options = call.request.options;
   TRY_VOID(check_list_options(options, false));
   TRY(const Selection selection, Selection::of(*call.resource, options));
-  TRY(ListPlan plan, plan_list(call, store.revision().number));
+  const store::Revision current = read_revision();
+  TRY(ListPlan plan, plan_list(call, current.number));
+  if (plan.range.at == store::Revision{}) plan.range.at = current;
   const std::size_t page_size = plan.limit == 0 ? 0 : plan.limit;
   Response response;
   response.is_list = true;
@@ -106,7 +110,7 @@ Result<Response> Registry::State::list(Call& call) {
   std::int64_t rest = 0;
   bool more = false;
   std::string next;
-  store::Revision at = plan.range.at;
+  store::Revision at;
   for (;;) {
     plan.range.limit = page_size == 0 ? 0 : std::max<std::size_t>(page_size, 64);
     plan.range.count_rest = page_size != 0;
@@ -154,7 +158,7 @@ Result<Response> Registry::State::list(Call& call) {
     meta.set("continue", to_text(ContinueToken{at.number, next}));
     if (selection.everything()) meta.set("remainingItemCount", rest);
   }
-  response.revision = store.revision().number;
+  response.revision = current.number;
   response.warnings = std::move(call.warnings);
   const Form& form = call.request.form;
   if (form.kind == Form::Kind::table) {

@@ -247,6 +247,10 @@ std::int64_t Registry::revision() const {
   return state_->store.revision().number;
 }
 
+std::int64_t Registry::read_revision() const {
+  return state_->read_revision().number;
+}
+
 const model::TypeTable& Registry::types() const {
   return state_->types;
 }

@@ -122,6 +122,9 @@ class Registry {
   Value get(std::string_view resource, std::string_view namespace_, std::string_view name) const;
   std::vector<Value> list(std::string_view resource, std::string_view namespace_ = {}) const;
   std::int64_t revision() const;
+  // The revision from which get and list are answered at present, errors included: a caller holds
+  // an Error back until this is durable, as a Response until its own.
+  std::int64_t read_revision() const;
 
   // API servers behind APIServices. `call` is told, at once, of each whose Service has endpoints
   // and that should therefore be asked, whenever anything about it changed; the names may be of

@@ -74,6 +74,11 @@ struct Registry::State {
   Prng& rng() { return exchange != nullptr ? exchange->rng() : *environment.rng; }
 
   // --- reading ---
+  // What get and list answer from: all there is, but while the disk takes no writes only what it
+  // holds, as no answer may say what a crash could take back.
+  store::Revision read_revision() const {
+    return store.failing() ? store.durable() : store.revision();
+  }
   // By the storage resource's name. Null if absent.
   store::EntryPtr entry(std::string_view resource, std::string_view ns,
                         std::string_view name) const;

@@ -341,7 +341,8 @@ Result<std::unique_ptr<Watcher>> Registry::State::watch(const Request& request) 
   TRY(Selection selection, Selection::of(*call.resource, options));
   if (!request.name.empty()) selection.require_name(request.name);
   TRY(const std::int64_t wanted, parse_revision(options.revision));
-  const std::int64_t current = store.revision().number;
+  // What is not durable yet comes as an event once it is.
+  const std::int64_t current = store.durable().number;
   auto watcher = std::make_unique<StoreWatcher>(*this, request, call, std::move(selection));
   const bool asked = options.send_initial_events.value_or(false);
   const bool legacy = !options.send_initial_events && (options.revision.empty() || wanted == 0);
@@ -357,7 +358,8 @@ Result<std::unique_ptr<Watcher>> Registry::State::watch(const Request& request) 
   // From a revision in the future: silence until it has passed, as in the original
   // (storage/cacher/cache_watcher.go, process).
   if (wanted > current) watcher->begin_after(wanted);
-  const std::int64_t after = wanted == 0 ? current : std::min(wanted, current);
+  const std::int64_t after =
+      wanted == 0 ? std::max(current, history_start) : std::min(wanted, current);
   const auto too_old = [&] {
     const std::int64_t oldest = std::max(history_start, store.compacted().number);
     watcher->fail(expired("too old resource version: " + std::to_string(wanted) + " (" +

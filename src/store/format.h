@@ -26,6 +26,10 @@
 // Revisions rise by one from record to record. A batch of records is appended and synced at once;
 // only then are they acknowledged.
 //
+// MARK. A record without operations, of a revision that stands before it. One is appended and
+// synced when nothing has been written for a second, and when the store is closed: `synced` in it
+// says that the last batch was acknowledged, as a next batch would.
+//
 // RECOVERY. The first record of a segment that is not whole ends that segment. The next segment
 // must go on at a revision no more than one higher; records of revisions already seen are skipped
 // (after a failed write a batch is written again to a new segment). What ended a segment was a torn
@@ -35,6 +39,8 @@
 // first record, for it gets its name after their sync; the absence of the segment that `newest`
 // names. The tail above `synced` of the last record is written again to the new segment before it
 // counts as durable: after a failed sync a kernel may show bytes that the disk never got.
+// So what cannot be told from a torn write is only this: damage to the last batch in the second
+// before its mark, or to batch and mark together.
 //
 // The bytes of an entry may be sealed (store.h, Sealer), in records and in snapshots; what they
 // look like then is the sealer's affair. Keys never are.

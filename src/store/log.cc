@@ -13,6 +13,8 @@ namespace keelson::store {
 namespace {
 constexpr std::uint64_t kFirstSegmentBytes = 1u << 20;  // small: an idle engine starts fast
 constexpr Duration kRetryTime = Duration::seconds(1);
+// How long nothing is written before the log counts as at rest: a mark costs a sync of its own.
+constexpr Duration kRestTime = Duration::seconds(1);
 }  // namespace
 
 struct Log::Writer {
@@ -31,9 +33,16 @@ struct Log::Writer {
   Result<void> write(Job& job);
   Result<void> begin_segment(Job& job);
   void write_newest();
-  Result<std::unique_ptr<host::File>> make_spare(const std::string& name) const {
+  // Room for at least `least` bytes. Where a disk is nearly full, less than usual will do.
+  Result<std::unique_ptr<host::File>> make_spare(const std::string& name,
+                                                 std::uint64_t least) const {
     TRY(auto file, files.open(path(name), true));
-    TRY_VOID(file->reserve(room));
+    for (std::uint64_t wanted = std::max(room, least);; wanted = std::max(wanted / 4, least)) {
+      const Result<void> reserved = file->reserve(wanted);
+      if (reserved.ok()) break;
+      if (wanted == least) return reserved.error();
+      TRY_VOID(file->truncate(0));
+    }
     TRY_VOID(file->sync());
     return file;
   }
@@ -48,12 +57,14 @@ struct Log::Job {
   bool has_spare = false;  // it was given one
   Result<void> result = {};
   bool began_segment = false;
+  bool mark = false;
 };
 
 Result<void> Log::Writer::write(Job& job) {
   if (closed) return Error{Reason::service_unavailable, "the store is closed"};
   seal_batch(job.bytes, job.synced);
-  if (segment && used + job.bytes.size() > capacity) {
+  if (job.mark && !segment) return {};
+  if (segment && !job.mark && used + job.bytes.size() > capacity) {
     segment.reset();
     ++number;
   }
@@ -74,7 +85,7 @@ Result<void> Log::Writer::write(Job& job) {
 Result<void> Log::Writer::begin_segment(Job& job) {
   std::unique_ptr<host::File> file = std::move(job.spare);
   if (!file) {
-    TRY(file, make_spare(job.spare_name));
+    TRY(file, make_spare(job.spare_name, kHeaderSize + job.bytes.size()));
   }
   TRY_VOID(file->append(encode_segment_header(number)));
   TRY_VOID(file->append(job.bytes));
@@ -84,7 +95,7 @@ Result<void> Log::Writer::begin_segment(Job& job) {
   TRY_VOID(files.sync_directory(directory));
   used = kHeaderSize;
   write_newest();
-  capacity = std::max(room, file->size());
+  capacity = file->size();
   segment = std::move(file);
   room = std::min(std::max(room * 4, kFirstSegmentBytes), segment_bytes);
   return {};
@@ -118,6 +129,12 @@ Log::Log(host::Loop& loop, host::Files& files, const Options& options, Start sta
 
 Log::~Log() {
   writer_->closed = true;
+  if (marked_ || in_flight_ || !batch_.empty() || !writer_->segment) return;
+  std::string mark;
+  append_record(mark, durable_, loop_.now(), {}, {});
+  seal_batch(mark, durable_);
+  // Best effort: without it the last batch could be lost unnoticed.
+  if (writer_->segment->append(mark).ok()) (void)writer_->segment->sync();
 }
 
 void Log::append(Revision revision, Instant time, const std::vector<EntryPtr>& puts,
@@ -144,6 +161,7 @@ void Log::flush() {
 
 void Log::write(std::string bytes, Revision last) {
   in_flight_ = true;
+  marked_ = false;
   auto job = std::make_shared<Job>(Job{std::move(bytes), last, durable_});
   if (spare_state_ == Spare::ready) {
     job->has_spare = true;
@@ -184,7 +202,36 @@ void Log::written(Job& job) {
   durable_ = job.last;
   if (spare_state_ == Spare::none && writer_->used > writer_->capacity / 2) prepare_spare();
   flush();  // what came meanwhile goes out before anyone is told, so that the disk never waits
+  written_at_ = loop_.now();
+  if (!in_flight_ && !mark_timer_) wait_for_rest();
   on_durable_();
+}
+
+void Log::wait_for_rest() {
+  mark_timer_ = loop_.call_at(written_at_ + kRestTime, [this] {
+    auto keep = std::move(mark_timer_);
+    if (in_flight_ || marked_) return;  // written() comes here again
+    if (loop_.now() - written_at_ < kRestTime) return wait_for_rest();
+    write_mark();
+  });
+}
+
+// An empty record behind what is durable, which says so.
+void Log::write_mark() {
+  in_flight_ = true;
+  auto job = std::make_shared<Job>(Job{{}, durable_, durable_});
+  append_record(job->bytes, durable_, loop_.now(), {}, {});
+  job->mark = true;
+  loop_.offload([writer = writer_, job] { job->result = writer->write(*job); },
+                [this, job, alive = std::weak_ptr<int>(alive_)] {
+                  if (alive.expired()) return;
+                  in_flight_ = false;
+                  // One that failed is not tried again: the next batch begins a segment, which
+                  // says the same.
+                  marked_ = true;
+                  if (!job->result.ok()) ++failures_;
+                  flush();
+                });
 }
 
 void Log::prepare_spare() {
@@ -199,7 +246,9 @@ void Log::prepare_spare() {
                                         writer_->room);
   loop_.offload(
       [maker, owner = writer_, made, name = spare_name_] {
-        if (!owner->closed) made->file = maker->make_spare(name);
+        if (owner->closed) return;
+        made->file = maker->make_spare(name, std::min(maker->room, kFirstSegmentBytes));
+        if (!made->file.ok()) (void)maker->files.remove(maker->path(name));  // recovery does too
       },
       [this, made, alive = std::weak_ptr<int>(alive_)] {
         if (alive.expired()) return;

@@ -2,7 +2,8 @@
 // and synced together off the loop, one batch at a time.
 //
 // Invariant: durable() covers only what a successful sync covered. A batch whose write failed is
-// kept and written again, whole, to a new segment; meanwhile failing() is true.
+// kept and written again, whole, to a new segment; meanwhile failing() is true. A log at rest ends
+// with a mark, so that the loss of its last batch can be told from a torn write.
 #pragma once
 
 #include <functional>
@@ -57,6 +58,8 @@ class Log {
   void flush();
   void write(std::string bytes, Revision last);
   void written(Job& job);
+  void wait_for_rest();
+  void write_mark();
   void prepare_spare();
 
   host::Loop& loop_;
@@ -75,6 +78,9 @@ class Log {
   std::uint64_t spares_ = 0;
   std::optional<Error> failure_;
   std::shared_ptr<void> retry_;
+  bool marked_ = true;  // the log ends with a mark, or has nothing to mark
+  Instant written_at_;
+  std::shared_ptr<void> mark_timer_;
   std::uint64_t bytes_written_ = 0, syncs_ = 0, failures_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

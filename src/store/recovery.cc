@@ -107,10 +107,7 @@ class Recovery {
     std::size_t at = kHeaderSize;
     while (auto record = decode_record(std::string_view(bytes).substr(at))) {
       if (record->revision > out_.index.revision().next())
-        return damaged(name, at,
-                       "revisions up to " + std::to_string(record->revision.number - 1) +
-                           " should come before, but the log has them only up to " +
-                           out_.index.revision().text());
+        return gap(name, at, number, record->revision);
       TRY_VOID(take(*record, std::string_view(bytes).substr(at, record->size)));
       at += record->size;
     }
@@ -118,7 +115,18 @@ class Recovery {
     out_.log.segments.back().last = out_.index.revision();
     out_.log_bytes += at;
     out_.index.compact(out_.index.compaction_wanted(now_, options_, out_.index.revision()));
+    before_ = {name, number, at};
     return check_rest(name, bytes, at);
+  }
+
+  // The record there comes too early. If the segment before is at hand, it is that which ends too
+  // early.
+  Error gap(const std::string& name, std::size_t at, std::uint64_t number, Revision found) const {
+    const std::string has = "the log has revisions up to " + out_.index.revision().text();
+    if (at == kHeaderSize && before_.number != 0 && before_.number + 1 == number)
+      return damaged(before_.name, before_.end,
+                     has + ", and " + name + " goes on at " + found.text());
+    return damaged(name, at, has + ", but here it goes on at " + found.text());
   }
 
   Result<std::string> plain(std::string_view key, std::string_view bytes) {
@@ -189,6 +197,11 @@ class Recovery {
   std::shared_ptr<ParsedValues> values_;
   Recovered out_;
   bool stale_ = false;
+  struct {
+    std::string name;
+    std::uint64_t number = 0;
+    std::size_t end = 0;
+  } before_;                                            // the segment read last
   std::vector<std::pair<Revision, std::string>> tail_;  // records not known to be durable
 };
 
