@@ -337,7 +337,15 @@ void Server::State::serve_resource(const ExchangePtr& exchange) {
   request->form.include_object = include;
   request->annotations = exchange->annotations;
   if (exchange->audit && request->body.ok()) exchange->audit->request_object(request->body->value);
-  if (*verb == Verb::watch) return serve_watch(exchange, *request);
+  if (*verb == Verb::watch) {
+    settle(parts.registry.read_revision(),
+           [weak = weak_from_this(), exchange, watch = *request](const Result<void>& settled) {
+             const auto self = weak.lock();
+             if (!settled.ok()) return exchange->fail(settled.error());
+             if (self) self->serve_watch(exchange, watch);
+           });
+    return;
+  }
   const bool reads = *verb == Verb::get || *verb == Verb::list;
   parts.registry.execute(std::move(*request), [weak = weak_from_this(), exchange,
                                                reads](Result<registry::Response> result) {

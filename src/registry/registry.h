@@ -110,7 +110,8 @@ class Registry {
   // The same, at once or later: what webhooks say is waited for, while other requests go on.
   // `done` is not called once the registry is gone.
   void execute(Request request, std::function<void(Result<Response>)> done);
-  // A request with verb watch. An Error is answered as a Status instead of a stream.
+  // A request with verb watch. An Error is answered as a Status instead of a stream. It begins with
+  // what is durable: a caller for whom it must not be behind waits for read_revision() first.
   Result<std::unique_ptr<Watcher>> watch(const Request& request);
   // The write of a controller: the object as it is afterwards (null once it is gone).
   Result<Value> commit(const cluster::Write& write, const Identity& identity);

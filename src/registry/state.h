@@ -77,7 +77,8 @@ struct Registry::State {
   // What get and list answer from: all there is, but while the disk takes no writes only what it
   // holds, as no answer may say what a crash could take back.
   store::Revision read_revision() const {
-    return store.failing() ? store.durable() : store.revision();
+    const bool held = store.failing() && store.durable() >= store.opened();
+    return held ? store.durable() : store.revision();
   }
   // By the storage resource's name. Null if absent.
   store::EntryPtr entry(std::string_view resource, std::string_view ns,

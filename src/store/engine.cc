@@ -30,6 +30,7 @@ class Engine : public Store {
         lock_(std::move(lock)),
         values_(std::move(values)),
         index_(std::move(recovered.index)),
+        opened_(index_.revision()),
         at_once_(index_, index_.revision()),
         durably_(index_, recovered.log.durable),
         torn_(std::move(recovered.torn)),
@@ -42,6 +43,7 @@ class Engine : public Store {
 
   Revision revision() const override { return index_.revision(); }
   Revision durable() const override { return log_ ? log_->durable() : index_.revision(); }
+  Revision opened() const override { return opened_; }
   Revision compacted() const override { return index_.compacted(); }
 
   Result<Revision> commit(Transaction transaction) override;
@@ -121,6 +123,7 @@ class Engine : public Store {
   std::shared_ptr<void> lock_;
   std::shared_ptr<ParsedValues> values_;
   Index index_;
+  const Revision opened_;
   Dispatch at_once_, durably_;
   std::unique_ptr<Log> log_;  // null: in memory only
   std::unique_ptr<SnapshotWriter> snapshot_;

@@ -171,6 +171,9 @@ class Store {
   virtual Revision revision() const = 0;
   Revision next_revision() const { return revision().next(); }
   virtual Revision durable() const = 0;
+  // What was there when the store was opened. All of it may have been acknowledged in an earlier
+  // life, though durable() is sure of its end only once that has been written again.
+  virtual Revision opened() const = 0;
   // Reads at, and watches from, older revisions end with Reason::expired.
   virtual Revision compacted() const = 0;
 
