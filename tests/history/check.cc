@@ -158,6 +158,13 @@ class Checker {
     return spans;
   }
 
+  // What holds at this revision.
+  static std::vector<Span>::const_iterator span_at(const std::vector<Span>& spans,
+                                                   Revision revision) {
+    return std::partition_point(spans.begin(), spans.end(),
+                                [&](const Span& span) { return span.to <= revision; });
+  }
+
   // --- operations in time ---
   struct Known {
     Moment at;
@@ -250,8 +257,9 @@ class Checker {
   // The earliest that it can be.
   Revision removal_of(const Operation& op) {
     const Revision floor = floor_at(op.begun);
-    for (const Span& span : spans_of(op.keys.front()))
-      if (!span.value && span.from > floor) return span.from;
+    const auto& spans = spans_of(op.keys.front());
+    for (auto span = span_at(spans, floor); span != spans.end(); ++span)
+      if (!span->value && span->from > floor) return span->from;
     return floor;  // check_removals() says so
   }
 
@@ -259,10 +267,9 @@ class Checker {
   template <typename Fits>
   void check_seen(const Operation& op, Fits fits) {
     const Revision floor = floor_at(op.begun), ceiling = ceiling_at(op.ended);
-    for (const Span& span : spans_of(op.keys.front())) {
-      if (span.to <= floor || span.from > ceiling || !fits(span)) continue;
-      return know(op.ended, std::max(floor, span.from));
-    }
+    const auto& spans = spans_of(op.keys.front());
+    for (auto span = span_at(spans, floor); span != spans.end() && span->from <= ceiling; ++span)
+      if (fits(*span)) return know(op.ended, std::max(floor, span->from));
     const bool reads = op.kind == Kind::get;
     fail(reads ? Guarantee::fresh_read : Guarantee::conditional,
          "no moment between revisions " + std::to_string(floor) + " and " +
@@ -275,10 +282,9 @@ class Checker {
     State out;
     for (const auto& [key, spans] : spans_) {
       if (!key.starts_with(prefix)) continue;
-      for (const Span& span : spans)
-        if (span.from <= revision && revision < span.to && span.value &&
-            in_group(*span.value, group))
-          out[key] = {key, *span.value, span.from};
+      const auto span = span_at(spans, revision);
+      if (span != spans.end() && span->value && in_group(*span->value, group))
+        out[key] = {key, *span->value, span->from};
     }
     return out;
   }
@@ -321,22 +327,24 @@ class Checker {
       if (op.kind == Kind::remove && op.outcome == Outcome::ok)
         removals[op.keys.front()].push_back(&op);
     for (auto& [key, operations] : removals) {
-      // Looked up only, never walked.
-      std::set<const Operation*> open(operations.begin(), operations.end());
+      std::sort(operations.begin(), operations.end(),
+                [&](const Operation* a, const Operation* b) { return a->begun < b->begun; });
+      std::multimap<Revision, const Operation*> open;  // by their ceilings
+      auto next = operations.begin();
       for (const Span& span : spans_of(key)) {
         if (span.value || span.from == 0) continue;
-        const Operation* best = nullptr;
-        for (const Operation* op : operations)
-          if (open.count(op) != 0 && floor_at(op->begun) < span.from &&
-              span.from <= ceiling_at(op->ended) &&
-              (best == nullptr || ceiling_at(op->ended) < ceiling_at(best->ended)))
-            best = op;
-        if (best != nullptr) open.erase(best);
+        while (next != operations.end() && floor_at((*next)->begun) < span.from) {
+          open.emplace(ceiling_at((*next)->ended), *next);
+          ++next;
+        }
+        if (!open.empty() && open.begin()->first >= span.from) open.erase(open.begin());
       }
-      for (const Operation* op : operations)
-        if (open.count(op) != 0)
-          return fail(Guarantee::durable,
-                      "an acknowledged removal is not in the order: " + describe(*op, h_), {key});
+      for (; next != operations.end(); ++next) open.emplace(INT64_MAX, *next);
+      if (!open.empty())
+        return fail(
+            Guarantee::durable,
+            "an acknowledged removal is not in the order: " + describe(*open.begin()->second, h_),
+            {key});
     }
   }
 
@@ -351,8 +359,9 @@ class Checker {
       for (const auto& [key, value] : it->second) {
         if (!key.starts_with(watch.prefix)) continue;
         std::optional<std::string> before;
-        for (const Span& span : spans_.at(key))
-          if (span.to == it->first) before = span.value;
+        const auto& spans = spans_.at(key);
+        if (const auto span = span_at(spans, it->first - 1); span != spans.end())
+          before = span->value;
         const bool was = before && in_group(*before, watch.group);
         const bool is = value && in_group(*value, watch.group);
         using Type = WatchEvent::Type;
@@ -368,6 +377,7 @@ class Checker {
     Revision from = watch.from, last = watch.from, bookmark = 0;
     std::vector<Item> beginning;
     std::vector<const WatchEvent*> events;
+    Places seen;
     bool initial = watch.initial, expired = false;
     for (const WatchEvent& event : watch.events) {
       using Type = WatchEvent::Type;
@@ -394,7 +404,7 @@ class Checker {
                {}, number);
         last = bookmark = std::max(last, event.revision());
       } else {
-        if (!check_place(event, events, last, bookmark, who, number)) return;
+        if (!check_place(event, seen, last, bookmark, who, number)) return;
         events.push_back(&event);
         last = event.revision();
       }
@@ -410,22 +420,21 @@ class Checker {
     compare_events(watch, events, from, std::max(last, watch.complete_to), bookmark, who, number);
   }
 
-  bool check_place(const WatchEvent& event, const std::vector<const WatchEvent*>& events,
-                   Revision last, Revision bookmark, const std::string& who, int number) {
-    const std::string what =
-        who + " got revision " + std::to_string(event.revision()) + " of " + event.item.key;
-    for (const WatchEvent* other : events)
-      if (other->revision() == event.revision() && other->item.key == event.item.key)
-        return fail(Guarantee::unique, what + " twice", {event.item.key}, number), false;
+  using Places = std::set<std::pair<Revision, std::string_view>>;
+  bool check_place(const WatchEvent& event, Places& seen, Revision last, Revision bookmark,
+                   const std::string& who, int number) {
+    const auto broken = [&](Guarantee guarantee, const std::string& how) {
+      fail(guarantee,
+           who + " got revision " + std::to_string(event.revision()) + " of " + event.item.key +
+               " " + how,
+           {event.item.key}, number);
+      return false;
+    };
+    if (!seen.emplace(event.revision(), event.item.key).second)
+      return broken(Guarantee::unique, "twice");
     if (event.revision() <= bookmark)
-      return fail(Guarantee::bookmarkable,
-                  what + " after a bookmark of " + std::to_string(bookmark), {event.item.key},
-                  number),
-             false;
-    if (event.revision() < last)
-      return fail(Guarantee::ordered, what + " after " + std::to_string(last), {event.item.key},
-                  number),
-             false;
+      return broken(Guarantee::bookmarkable, "after a bookmark of " + std::to_string(bookmark));
+    if (event.revision() < last) return broken(Guarantee::ordered, "after " + std::to_string(last));
     return true;
   }
 
