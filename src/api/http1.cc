@@ -72,7 +72,11 @@ class Http1Connection final : public Connection,
   }
   void drain() override {
     draining_ = true;
-    if (!answering_ && !upgraded_ && parser_.is_empty()) close();
+    if (answering_ || upgraded_ || !parser_.is_empty()) return;
+    close();
+    // Nothing is under way that a peer could lose, so it need not say that it has understood.
+    if (stream_->buffered() == 0)
+      context_.loop.post([self = shared_from_this()] { self->report_closed(); });
   }
 
   void respond(HttpResponse response);

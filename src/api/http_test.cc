@@ -464,6 +464,27 @@ TEST_F(ConnectionTest, AServerHasOnlySoManyConnections) {
   EXPECT_TRUE(ended) << "nobody is cut off who is at work";
 }
 
+TEST_F(ConnectionTest, WhoSaysNothingDoesNotHoldUpItsEnd) {
+  handler_ = [](const HttpRequest&, const std::shared_ptr<Responder>& r) {
+    r->respond({200, {}, "done"});
+  };
+  const auto sockets = host::make_linux_sockets(loop_);
+  HttpServer server(loop_, *sockets, handler_, limits_);
+  auto [near, far] = make_stream_pair();
+  server.serve(std::move(far), nullptr);
+  std::string got;
+  near->start(
+      {.on_data = [&](std::string_view bytes) { got += bytes; }, .on_end = {}, .on_drained = {}});
+  near->write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  turn();
+  EXPECT_NE(got.find("done"), std::string::npos);
+  bool stopped = false;
+  server.stop(Duration::seconds(5), [&] { stopped = true; });
+  turn();
+  turn();
+  EXPECT_TRUE(stopped) << "its client keeps the connection open and waits for nothing";
+}
+
 TEST_F(Http2Test, SurvivesNoise) {
   Prng rng(3);
   for (int round = 0; round < 300; ++round) {

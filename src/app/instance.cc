@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,7 +171,7 @@ InstanceLock::~InstanceLock() {
 }
 
 Result<int> start_engine(const Instance& instance, const std::vector<std::string>& arguments,
-                         Duration limit) {
+                         Duration limit, Lifetime lifetime) {
   TRY_VOID(prepare_directory(instance));
   int ready[2];
   if (pipe2(ready, 0) != 0) return system_error("pipe");
@@ -185,10 +186,14 @@ Result<int> start_engine(const Instance& instance, const std::vector<std::string
   if (log < 0) return system_error(instance.log());
   const off_t log_start = lseek(log, 0, SEEK_END);
   const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return system_error("fork");
   if (pid == 0) {
     setsid();
+    if (lifetime == Lifetime::as_ours &&
+        (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent))
+      _exit(127);
     dup2(nothing, 0);
     dup2(log, 1);
     dup2(log, 2);

@@ -58,9 +58,11 @@ class InstanceLock {
 
 // Starts `keelson serve` for it as a process of its own and waits until its API is ready, or
 // `limit` has passed. Error: unavailable with the end of its log. arguments are added to the
-// command line of serve.
+// command line of serve. It goes on when we end, unless it is to live as long as we do: then it
+// stops, too, when the thread that started it is killed.
+enum class Lifetime { its_own, as_ours };
 Result<int> start_engine(const Instance& instance, const std::vector<std::string>& arguments,
-                         Duration limit);
+                         Duration limit, Lifetime lifetime = Lifetime::its_own);
 // SIGTERM, then waits until it is gone. Error: timeout.
 Result<void> stop_engine(const Instance& instance, Duration limit);
 // SIGKILL, then waits until it is gone: for an engine that does not stop. Error: timeout.

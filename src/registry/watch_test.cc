@@ -118,6 +118,29 @@ TEST_F(WatchTest, FromARevisionToComeItIsSilentUntilThen) {
   EXPECT_EQ(model::name_of(events[0].object.value()), "c");
 }
 
+// etcd 15220, 20221: progress was announced ahead of events, or of a revision to come.
+TEST_F(WatchTest, ABookmarkComesBehindWhatItSpeaksOfAndNotBeforeTheWatchBegins) {
+  Request what = request(Verb::watch);
+  what.options.allow_bookmarks = true;
+  what.options.revision = std::to_string(registry->revision());
+  const auto watcher = watch(what);
+  what.options.revision = std::to_string(registry->revision() + 4);
+  const auto future = watch(what);
+  for (const char* name : {"a", "b", "c"}) make(name);
+  for (const auto* one : {&watcher, &future}) (*one)->request_bookmark();
+  EXPECT_TRUE(watcher->take(1).empty()) << "nothing has been delivered yet";
+  loop.run_ready();
+  std::vector<WatchEvent> events = watcher->take(2);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1].type, WatchEvent::Type::added);
+  events = watcher->take(10);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(model::name_of(events[0].object.value()), "c");
+  EXPECT_EQ(events[1].type, WatchEvent::Type::bookmark);
+  EXPECT_EQ(events[1].revision, registry->revision());
+  EXPECT_TRUE(future->take(10).empty());
+}
+
 TEST_F(WatchTest, WhatThereIsAtARevisionToComeCannotBeSaid) {
   Request what = request(Verb::watch);
   what.options.send_initial_events = true;

@@ -19,7 +19,10 @@ class CrashRun {
   explicit CrashRun(std::uint64_t seed) : rng_(seed) {
     loop_.set_offload_time(
         [this] { return Duration::microseconds(static_cast<std::int64_t>(rng_.below(3000))); });
-    options_ = {.directory = "data", .segment_bytes = 1u << 15, .snapshot_log_bytes = 1u << 16};
+    options_ = {.directory = "data",
+                .restart_events_max = 20,
+                .segment_bytes = 1u << 15,
+                .snapshot_log_bytes = 1u << 16};
   }
 
   void run(int crashes) {

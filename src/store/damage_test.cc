@@ -18,7 +18,7 @@ class Damage : public testing::Test {
  protected:
   host::VirtualLoop loop;
   std::unique_ptr<host::VirtualFiles> files = std::make_unique<host::VirtualFiles>();
-  Options options{.directory = "data", .segment_bytes = 1u << 14};
+  Options options{.directory = "data", .restart_events_max = 0, .segment_bytes = 1u << 14};
   std::unique_ptr<Store> store;
 
   Result<void> open() {

@@ -113,6 +113,7 @@ class Engine : public Store {
   void on_durable();
   void on_failing();
   Error cannot_write() const;
+  Revision snapshot_point() const;
   void snapshot_done(Result<void> result);
   void snapshot_failed(const Error& error);
   void remove_obsolete(Revision snapshot);
@@ -241,9 +242,23 @@ void Engine::snapshot(std::function<void(Result<Revision>)> done) {
   snapshot_retry_.reset();
   log_bytes_before_ =
       std::exchange(log_bytes_at_snapshot_, static_cast<std::int64_t>(log_->bytes_written()));
-  snapshot_ =
-      std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_, options_.sealer);
+  snapshot_ = std::make_unique<SnapshotWriter>(loop_, *files_, options_.directory, index_,
+                                               snapshot_point(), options_.sealer);
   snapshot_->start([this](Result<void> result) { snapshot_done(std::move(result)); });
+}
+
+// What comes after it stays in the log, from which a start gets its history.
+Revision Engine::snapshot_point() const {
+  std::uint64_t first = index_.end();
+  std::uint64_t bytes = 0;
+  while (first > index_.first() && index_.end() - first < options_.restart_events_max) {
+    const Event& event = index_.event(first - 1);
+    bytes += (event.entry ? event.entry : event.previous)->bytes().size();
+    if (bytes > options_.restart_bytes_max) break;
+    --first;
+  }
+  if (first == index_.end()) return index_.revision();
+  return {index_.event(first).revision.number - 1};
 }
 
 void Engine::snapshot_done(Result<void> result) {

@@ -23,11 +23,12 @@ struct SnapshotWriter::Output {
 };
 
 SnapshotWriter::SnapshotWriter(host::Loop& loop, host::Files& files, std::string directory,
-                               const Index& index, std::shared_ptr<const Sealer> sealer)
+                               const Index& index, Revision revision,
+                               std::shared_ptr<const Sealer> sealer)
     : loop_(loop),
       index_(index),
       sealer_(std::move(sealer)),
-      revision_(index.revision()),
+      revision_(revision),
       output_(std::make_shared<Output>(files, std::move(directory))) {}
 
 SnapshotWriter::~SnapshotWriter() {

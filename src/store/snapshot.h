@@ -17,7 +17,7 @@ namespace keelson::store {
 class SnapshotWriter {
  public:
   SnapshotWriter(host::Loop& loop, host::Files& files, std::string directory, const Index& index,
-                 std::shared_ptr<const Sealer> sealer = {});
+                 Revision revision, std::shared_ptr<const Sealer> sealer = {});
   ~SnapshotWriter();
   Revision revision() const { return revision_; }
   // `done` is called once, on the loop, unless the writer ends first.

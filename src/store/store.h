@@ -143,6 +143,10 @@ struct Options {
   Duration history_time = Duration::minutes(5);
   std::size_t history_events_max = 200'000;      // older history goes first
   std::uint64_t history_bytes_max = 128u << 20;  // of versions that only the history holds
+  // So much of it, at most, outlives a restart even if a snapshot was written just before: watches
+  // that are no further behind go on.
+  std::size_t restart_events_max = 1000;
+  std::uint64_t restart_bytes_max = 16u << 20;
   std::uint64_t segment_bytes = 64u << 20;
   std::uint64_t snapshot_log_bytes = 256u << 20;  // log written since the last snapshot starts one
   // Null: the disk holds the bytes as they are. Stale ones are written anew by a snapshot soon
@@ -214,7 +218,8 @@ class Store {
 
   // Forgets history up to this revision (at most the delivered one); also happens by itself.
   virtual void compact(Revision revision) = 0;
-  // Writes a snapshot without stopping the loop; `done` gets its revision. One at a time: a second
+  // Writes a snapshot without stopping the loop; `done` gets its revision, which lies behind the
+  // present one by what of the history is to outlive a restart. One at a time: a second
   // call while one is being written joins it.
   virtual void snapshot(std::function<void(Result<Revision>)> done) = 0;
   virtual bool failing() const = 0;  // the disk takes no writes at present

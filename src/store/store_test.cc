@@ -245,7 +245,7 @@ class DurableTest : public testing::Test {
  protected:
   VirtualLoop loop;
   VirtualFiles files;
-  Options options{.directory = "data", .segment_bytes = 1u << 16};
+  Options options{.directory = "data", .restart_events_max = 0, .segment_bytes = 1u << 16};
   std::unique_ptr<Store> store;
   DurableTest() { open(); }
   void open() {
@@ -330,6 +330,28 @@ TEST_F(DurableTest, RoomThatIsPreparedIsUsed) {
     return name.starts_with("spare-");
   });
   EXPECT_LE(spares, 1);
+}
+
+TEST_F(DurableTest, WatchesGoOnOverASnapshotAndARestart) {
+  options.restart_events_max = 40;
+  open();
+  fill(300);
+  const Revision seen{store->revision().number - 40}, before{seen.number - 1};
+  store->snapshot({});
+  loop.run_ready();
+  EXPECT_LE(store->statistics().segments, 2u);
+  crash();
+  open();
+  EXPECT_EQ(store->statistics().keys, 50u);
+  int events = 0;
+  auto handle =
+      store->subscribe("", seen, Store::Delivery::durable, [&](const Event&) { ++events; });
+  ASSERT_TRUE(handle.ok());
+  loop.run_ready();
+  EXPECT_EQ(events, 40);
+  EXPECT_EQ(
+      store->subscribe("", before, Store::Delivery::durable, [](const Event&) {}).error().reason,
+      Reason::expired);
 }
 
 TEST_F(DurableTest, ASnapshotThatFailsIsRecordedAndTriedAgain) {

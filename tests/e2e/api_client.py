@@ -1,38 +1,60 @@
-"""A plain HTTPS client of the API for tests that kubectl cannot do: many connections, tokens, headers."""
-import base64, http.client, json, os, re, ssl, tempfile, urllib.parse
+"""A small client of the API for tests that need many connections at once, or answers as they are: HTTP/1.1 over TLS with the
+certificate of a kubeconfig."""
+import base64, http.client, json, re, socket, ssl, tempfile
 
 
-class Api:
-    """From a kubeconfig that holds its certificates; without `certificate` the client shows none."""
-
-    def __init__(self, kubeconfig, certificate=True):
+class Client:
+    def __init__(self, kubeconfig, timeout=20):
         text = open(kubeconfig).read()
-        field = lambda name: re.search(r'^\s*-?\s*' + name + r':\s*"?([^"\n]+?)"?\s*$', text, re.M).group(1)
-        self.server = urllib.parse.urlparse(field('server'))
-        self.context = ssl.create_default_context(cadata=base64.b64decode(field('certificate-authority-data')).decode())
-        if certificate:
-            with tempfile.NamedTemporaryFile(delete=False) as file:
-                file.write(base64.b64decode(field('client-certificate-data')) + b'\n' + base64.b64decode(field('client-key-data')))
-            self.context.load_cert_chain(file.name)
-            os.unlink(file.name)
+        self.timeout = timeout
+        found = re.search(r'server: https://(\[[^\]]+\]|[^:\s]+):(\d+)', text)
+        self.host, self.port = found.group(1).strip('[]'), int(found.group(2))
+        files = {}
+        for name in ('certificate-authority', 'client-certificate', 'client-key'):
+            data = re.search(name + r'-data: (\S+)', text).group(1)
+            files[name] = tempfile.NamedTemporaryFile()
+            files[name].write(base64.b64decode(data))
+            files[name].flush()
+        self.context = ssl.create_default_context(cafile=files['certificate-authority'].name)
+        self.context.load_cert_chain(files['client-certificate'].name, files['client-key'].name)
+        self.connection = None
 
     def connect(self):
-        return http.client.HTTPSConnection(self.server.hostname, self.server.port, context=self.context, timeout=60)
+        """A connection of its own."""
+        return http.client.HTTPSConnection(self.host, self.port, context=self.context, timeout=self.timeout)
 
-    def ask(self, connection, method, path, body=None, expect=None, headers=None, parse=True, answered=None):
-        """The answer's object, or its text; fails with it if the code is not the one expected."""
-        given = {'Content-Type': 'application/json', 'User-Agent': 'keelson-e2e'} | (headers or {})
-        connection.request(method, path, None if body is None else json.dumps(body), given)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        if expect is not None and answer.status != expect: raise AssertionError(f'{method} {path}: {answer.status} {text}')
-        if answered is not None: answered.update({name.lower(): value for name, value in answer.headers.items()})
-        return json.loads(text) if parse and text.startswith('{') else text
+    def plain(self):
+        """A TCP connection on which nothing is said."""
+        return socket.create_connection((self.host, self.port), timeout=self.timeout)
 
-    def code(self, method, path, headers=None):
+    def ask(self, method, path, body=None, kind='application/json'):
+        """Code and decoded answer. Raises OSError or http.client.HTTPException if there is none."""
+        if self.connection is None: self.connection = self.connect()
+        try:
+            if body is not None and not isinstance(body, (str, bytes)): body = json.dumps(body)
+            self.connection.request(method, path, body, {'Content-Type': kind})
+            answer = self.connection.getresponse()
+            text = answer.read()
+        except Exception:
+            self.close()
+            raise
+        if answer.will_close: self.close()
+        try:
+            return answer.status, json.loads(text)
+        except ValueError:
+            return answer.status, text.decode(errors='replace')
+
+    def watch(self, path):
+        """Events, until the server ends them."""
         connection = self.connect()
         try:
-            connection.request(method, path, headers=headers or {})
-            return connection.getresponse().status
+            connection.request('GET', path)
+            answer = connection.getresponse()
+            if answer.status != 200: raise OSError(f'watch: {answer.status} {answer.read()!r}')
+            for line in answer: yield json.loads(line)
         finally:
             connection.close()
+
+    def close(self):
+        if self.connection is not None: self.connection.close()
+        self.connection = None

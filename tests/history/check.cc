@@ -66,8 +66,9 @@ class Checker {
     gathered_witness_ = true;
     for (const Operation& op : h_.operations) {
       const std::string who = "client " + std::to_string(op.client);
+      if (op.outcome != Outcome::ok) continue;
       for (const Item& item : op.items) learn({item.revision, item.key, item.value}, who);
-      if (op.outcome != Outcome::ok || op.revision == 0) continue;
+      if (op.revision == 0) continue;
       const bool writes = op.kind == Kind::create || op.kind == Kind::update ||
                           op.kind == Kind::write || op.kind == Kind::pair;
       if (!writes) continue;

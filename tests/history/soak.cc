@@ -36,6 +36,7 @@ store::Options options_in(const std::string& directory) {
   return {.directory = directory,
           .history_time = Duration::hours(24),
           .history_events_max = 20'000,
+          .restart_events_max = 500,
           .segment_bytes = 1u << 17,
           .snapshot_log_bytes = 1u << 20};
 }

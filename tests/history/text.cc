@@ -95,12 +95,20 @@ std::string explain(const Violation& violation, const History& history) {
   std::stable_sort(lines.begin(), lines.end(),
                    [](const Line& a, const Line& b) { return a.at < b.at; });
   std::string out = "not " + std::string(to_text(violation.guarantee)) + ": " + violation.text;
-  for (const Line& line : lines) out += "\n  " + line.text;
-  out += "\n  the order of these keys:";
+  // The end tells most.
+  constexpr std::size_t kLinesMax = 60;
+  const std::size_t left_out = lines.size() > kLinesMax ? lines.size() - kLinesMax : 0;
+  if (left_out > 0) out += "\n  (" + std::to_string(left_out) + " lines before)";
+  for (std::size_t i = left_out; i < lines.size(); ++i) out += "\n  " + lines[i].text;
+  std::vector<std::string> order;
   for (const Change& change : history.witnessed)
     if (concerns({change.key}, violation) && !change.key.starts_with("other/"))
-      out += "\n    " + std::to_string(change.revision) + " " + change.key + " " +
-             (change.value ? "\"" + *change.value + "\"" : "removed");
+      order.push_back(std::to_string(change.revision) + " " + change.key + " " +
+                      (change.value ? "\"" + *change.value + "\"" : "removed"));
+  out += "\n  the order of these keys:";
+  for (std::size_t i = order.size() > kLinesMax ? order.size() - kLinesMax : 0; i < order.size();
+       ++i)
+    out += "\n    " + order[i];
   return out + "\n";
 }
 

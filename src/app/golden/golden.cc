@@ -1,7 +1,9 @@
 // `keelson test golden`: finds recordings, gives each to the player of its kind, counts.
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -64,6 +66,7 @@ Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths)
 class Engine {
  public:
   Result<Endpoint> start() {
+    remove_left_behind();
     directory_ = (fs::temp_directory_path() / ("keelson-golden-" + std::to_string(getpid())));
     instance_ = Instance{.name = "golden-" + std::to_string(getpid()), .directory = directory_};
     started_ = true;
@@ -71,7 +74,7 @@ class Engine {
         start_engine(instance_,
                      {"--controllers", "none", "--listen", "127.0.0.1:0", "--kubeconfig",
                       directory_ + "/golden.kubeconfig"},
-                     kStartLimit));
+                     kStartLimit, Lifetime::as_ours));
     return read_kubeconfig(directory_ + "/golden.kubeconfig");
   }
   ~Engine() {
@@ -85,6 +88,19 @@ class Engine {
   }
 
  private:
+  // Of players that were killed.
+  static void remove_left_behind() {
+    constexpr std::string_view kPrefix = "keelson-golden-";
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(fs::temp_directory_path(), ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with(kPrefix)) continue;
+      const auto process = parse_int(std::string_view(name).substr(kPrefix.size()));
+      if (process && *process > 0 && kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH)
+        fs::remove_all(entry.path(), ignored);
+    }
+  }
+
   std::string directory_;
   Instance instance_;
   bool started_ = false;
