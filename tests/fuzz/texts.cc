@@ -2,6 +2,7 @@
 // the same again after it was written.
 #include "codec/cel/cel.h"
 #include "codec/json.h"
+#include "codec/managed_fields.h"
 #include "codec/patch.h"
 #include "codec/yaml.h"
 #include "fuzz.h"
@@ -64,6 +65,32 @@ void patch(std::string_view input) {
   if (const auto merged = codec::apply_strategic_patch(before, change->value, type); merged.ok())
     codec::conversion_problem(*merged, type);
   expect(before == *document, "a patch leaves the object alone");
+}
+
+// A stored object and what a client applies to it, with a line between them; managedFields may
+// stand in both.
+void apply(std::string_view input) {
+  const std::size_t cut = input.find("\n---\n");
+  const auto live = codec::parse_json(input.substr(0, cut));
+  if (!live.ok() || cut == std::string_view::npos || !live->is_object()) return;
+  const auto configuration = codec::parse_json(input.substr(cut + 5));
+  if (!configuration.ok() || !configuration->is_object()) return;
+  const codec::Ownership ownership{
+      .api_version = "v1", .kind = "Pod", .type = types().type("io.k8s.api.core.v1.Pod")};
+  (void)codec::managed_fields_problem((*live)["metadata"]["managedFields"]);
+  const Instant now = Instant::unix_seconds(1'767'225'600);
+  const Value before = *live;
+  for (const bool force : {false, true}) {
+    const auto applied =
+        codec::apply_configuration(ownership, *live, *configuration, "someone", force, now);
+    if (!applied.ok()) continue;
+    const Value once = codec::track_update(ownership, *live, *applied, "other", now);
+    const auto again =
+        codec::apply_configuration(ownership, *applied, *configuration, "someone", force, now);
+    expect(again.ok() || !force, "what was applied by force can be applied again");
+    (void)codec::without_new_times(*live, once);
+  }
+  expect(before == *live, "applying leaves the object alone");
 }
 
 // Everything that happens to the body of a request before admission.
@@ -161,6 +188,12 @@ std::vector<Target> text_targets() {
        {"\n---\n", "{\"$patch\":\"delete\"}", "\"$setElementOrder/containers\":",
         "\"$deleteFromPrimitiveList/finalizers\":", "\"$retainKeys\":", "\"op\":\"move\"",
         "\"path\":\"/spec/-\"", "\"from\":\"\"", "~1", "null", "\"name\":\"c\""}},
+      {"apply",
+       apply,
+       {"\n---\n", "\"managedFields\":[{\"manager\":\"m\",\"operation\":\"Apply\",",
+        "\"fieldsV1\":{", "\"f:spec\":{", "\"k:{\\\"name\\\":\\\"c\\\"}\":{", "\".\":{}",
+        "\"v:1\":{}", "\"i:0\":{}", "\"fieldsType\":\"FieldsV1\"", "\"apiVersion\":\"v1\"", "null",
+        "[]", "\"name\":\"c\"", "\"containers\":["}},
       {"object",
        object,
        {"\"spec\":{", "\"template\":{", "\"containers\":[{", "\"ports\":[{\"port\":1}]", "null",
