@@ -112,7 +112,7 @@ Result<Written> Registry::State::put(Call& call, std::string key, Value object) 
   set_revision(store.next_revision().text());
   std::string bytes = to_object_json(kept);
   if (bytes.size() > kObjectBytesMax)
-    return Error{Reason::request_entity_too_large, "etcdserver: request is too large"};
+    return unknown("etcdserver: request is too large");  // 500 without a reason, as the original
   store::Transaction transaction;
   transaction.puts = std::move(call.also);
   call.also.clear();

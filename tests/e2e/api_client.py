@@ -7,11 +7,11 @@ class Client:
     def __init__(self, kubeconfig, timeout=20):
         text = open(kubeconfig).read()
         self.timeout = timeout
-        found = re.search(r'server: https://(\[[^\]]+\]|[^:\s]+):(\d+)', text)
+        found = re.search(r'server: "?https://(\[[^\]]+\]|[^:\s]+):(\d+)', text)
         self.host, self.port = found.group(1).strip('[]'), int(found.group(2))
         files = {}
         for name in ('certificate-authority', 'client-certificate', 'client-key'):
-            data = re.search(name + r'-data: (\S+)', text).group(1)
+            data = re.search(name + r'-data: "?([^"\s]+)', text).group(1)
             files[name] = tempfile.NamedTemporaryFile()
             files[name].write(base64.b64decode(data))
             files[name].flush()

@@ -601,7 +601,6 @@ void World::begin_watch(int client, Revision from, bool initial) {
   Client& who = clients_[static_cast<std::size_t>(client)];
   later(chance(600), [this, client, &who, turn = who.turn, watch, request]() mutable {
     if (turn != who.turn) return;
-    watch.compacted_begun = engine_->store->compacted().number;
     auto reading = std::make_shared<Reading>();
     reading->slow = rng_.below(4) == 0;
     reading->reached = watch.from;
@@ -611,6 +610,7 @@ void World::begin_watch(int client, Revision from, bool initial) {
           if (!response.body) return think(client);
           reading->watch = static_cast<int>(history_.watches.size());
           history_.watches.push_back(watch);
+          history_.watches.back().compacted_begun = engine_->store->compacted().number;
           reading->body = std::move(response.body);
           reading->body->set_wake([this, weak = std::weak_ptr<Reading>(reading), client] {
             const auto held = weak.lock();
