@@ -148,6 +148,28 @@ TEST_F(Damage, EveryFlippedBitIsToldWithItsPlaceOrDoesNoHarm) {
   EXPECT_GT(harmless, 10);  // zeros behind the end, the mark itself
 }
 
+TEST_F(Damage, AFileThatWasCutIsTold) {
+  ASSERT_TRUE(open().ok());
+  fill(60);
+  store->snapshot({});
+  loop.run_ready();
+  fill(110);
+  store.reset();
+  const auto contents = disk();
+  Prng rng(3);
+  for (const auto& [path, content] : contents) {
+    if (path.ends_with("newest") || path.find("spare-") != std::string::npos) continue;
+    for (int round = 0; round < 40; ++round) {
+      auto cut = contents;
+      cut[path].resize(rng.below(content.size()));
+      restore(cut);
+      const auto opened = open();
+      ASSERT_FALSE(opened.ok()) << path << " with " << cut[path].size();
+      ASSERT_TRUE(opened.error().message.starts_with(path)) << opened.error().message;
+    }
+  }
+}
+
 TEST_F(Damage, ANearlyFullDiskGivesTheLogLessRoomAndLosesNothing) {
   options.segment_bytes = 1u << 16;
   files->set_capacity(20'000);

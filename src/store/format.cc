@@ -101,15 +101,18 @@ std::optional<Revision> snapshot_revision(std::string_view name) {
   return number ? std::optional(Revision{*number}) : std::nullopt;
 }
 
-std::string encode_segment_header(std::uint64_t number) {
+std::string encode_segment_header(std::uint64_t number, std::uint64_t room) {
   std::string header(kSegmentMagic);
   put_number(header, number);
+  put_number(header, room);
   finish_header(header);
   return header;
 }
 
-bool is_segment_header(std::string_view bytes, std::uint64_t number) {
-  return is_header(bytes, kSegmentMagic) && get_number<std::uint64_t>(bytes, 8) == number;
+std::optional<std::uint64_t> decode_segment_header(std::string_view bytes, std::uint64_t number) {
+  if (!is_header(bytes, kSegmentMagic) || get_number<std::uint64_t>(bytes, 8) != number)
+    return std::nullopt;
+  return get_number<std::uint64_t>(bytes, 16);
 }
 
 void append_record(std::string& out, Revision revision, Instant time,
@@ -161,6 +164,7 @@ std::optional<Record> decode_record(std::string_view bytes) {
   record.synced = get_revision(bytes, 24);
   record.time = Instant::unix_nanoseconds(get_number<std::int64_t>(bytes, 32));
   record.size = (kRecordHeaderSize + payload + 7) / 8 * 8;
+  if (record.size > bytes.size()) return std::nullopt;
   std::string_view rest = bytes.substr(kRecordHeaderSize, payload);
   std::uint32_t count = get_number<std::uint32_t>(bytes, 12);
   for (std::uint32_t i = 0; i < count; ++i) {

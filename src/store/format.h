@@ -9,9 +9,9 @@
 //   spare-N.log             room prepared for the next segment; renamed when it is needed
 //   snapshot-R.keel         everything as of revision R (20 digits); snapshot.partial while written
 //
-// SEGMENT. 32 bytes of header: "KEELLOG1", its number (u64), 12 zero bytes, CRC32C of the 28 bytes
-// before. Then records, each beginning at a multiple of 8, then zeros to the end of the file (room
-// is reserved ahead so that a sync writes no metadata).
+// SEGMENT. 32 bytes of header: "KEELLOG1", its number (u64), the room that was reserved for it
+// (u64), 4 zero bytes, CRC32C of the 28 bytes before. Then records, each beginning at a multiple of
+// 8, then zeros to the end of the file (room is reserved ahead so that a sync writes no metadata).
 //
 // RECORD. One transaction:
 //    0  u32  magic 0x4345524b ("KREC")
@@ -36,11 +36,11 @@
 // write if nothing proves otherwise. These prove damage to what was acknowledged, and then the
 // store refuses to open: a gap in the revisions between segments; behind the end of a segment, a
 // whole record whose `synced` reaches the missing revision; a segment without its header or its
-// first record, for it gets its name after their sync; the absence of the segment that `newest`
-// names. The tail above `synced` of the last record is written again to the new segment before it
-// counts as durable: after a failed sync a kernel may show bytes that the disk never got.
-// So what cannot be told from a torn write is only this: damage to the last batch in the second
-// before its mark, or to batch and mark together.
+// first record, for it gets its name after their sync; one that is shorter than its room; the
+// absence of the segment that `newest` names. The tail above `synced` of the last record is written
+// again to the new segment before it counts as durable: after a failed sync a kernel may show bytes
+// that the disk never got. So what cannot be told from a torn write is only this: damage to the
+// last batch in the second before its mark, or to batch and mark together.
 //
 // The bytes of an entry may be sealed (store.h, Sealer), in records and in snapshots; what they
 // look like then is the sealer's affair. Keys never are.
@@ -72,8 +72,9 @@ std::optional<std::uint64_t> segment_number(std::string_view name);
 std::string snapshot_name(Revision revision);
 std::optional<Revision> snapshot_revision(std::string_view name);
 
-std::string encode_segment_header(std::uint64_t number);
-bool is_segment_header(std::string_view bytes, std::uint64_t number);
+std::string encode_segment_header(std::uint64_t number, std::uint64_t room);
+// The room that was reserved; nullopt: these bytes do not begin that segment.
+std::optional<std::uint64_t> decode_segment_header(std::string_view bytes, std::uint64_t number);
 
 // Appends one record, still without its mark and checksum.
 void append_record(std::string& batch, Revision revision, Instant time,

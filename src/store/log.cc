@@ -87,7 +87,7 @@ Result<void> Log::Writer::begin_segment(Job& job) {
   if (!file) {
     TRY(file, make_spare(job.spare_name, kHeaderSize + job.bytes.size()));
   }
-  TRY_VOID(file->append(encode_segment_header(number)));
+  TRY_VOID(file->append(encode_segment_header(number, file->size())));
   TRY_VOID(file->append(job.bytes));
   TRY_VOID(file->sync());
   job.began_segment = true;

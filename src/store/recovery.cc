@@ -103,7 +103,10 @@ class Recovery {
     out_.log.segments.push_back({number, out_.index.revision()});
     out_.torn.clear();  // of an earlier one: what was missing there came again
     // It got its name after header and first batch were synced.
-    if (!is_segment_header(bytes, number)) return damaged(name, 0, "it has no header");
+    const auto room = decode_segment_header(bytes, number);
+    if (!room) return damaged(name, 0, "it has no header");
+    if (bytes.size() < *room)
+      return damaged(name, bytes.size(), "it ends here, of " + std::to_string(*room) + " bytes");
     std::size_t at = kHeaderSize;
     while (auto record = decode_record(std::string_view(bytes).substr(at))) {
       if (record->revision > out_.index.revision().next())

@@ -57,7 +57,7 @@ void log(std::string_view input) {
   const bool snapshot = input.front() == 's';
   const std::string name = snapshot ? store::snapshot_name({2}) : store::segment_name(1);
   const std::string head = snapshot ? store::encode_snapshot_header({2}, Instant::unix_seconds(1))
-                                    : store::encode_segment_header(1);
+                                    : store::encode_segment_header(1, 0);
   {
     const auto file = files.open("data/" + name, true);
     expect(file.ok() && (*file)->append(head + bytes).ok(), "a file in memory can be written");
