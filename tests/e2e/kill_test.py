@@ -2,7 +2,7 @@
 """A server is killed with SIGKILL again and again under writers and a watcher. Nothing acknowledged is lost, nothing removed comes
 back, revisions only grow, and the watcher, which resumes where it was, has seen every acknowledged change once and in order.
 KEELSON_KILLS=1000 makes it long; tests/history has a longer one of the store alone."""
-import http.client, os, random, signal, sys, threading, time, unittest
+import http.client, os, random, signal, socket, sys, threading, time, unittest
 sys.path.insert(0, os.path.dirname(__file__))
 import engine as e2e
 from api_client import Client
@@ -103,7 +103,10 @@ class Watcher(threading.Thread):
 class KillTest(unittest.TestCase):
     def test_nothing_acknowledged_is_lost(self):
         engine = e2e.Engine('kill')
-        process = engine.serve('--controllers', 'none')
+        # Not one that the system gives to outgoing connections: clients that knock at it while nobody listens could get
+        # it themselves.
+        words = ('--controllers', 'none', '--listen', f'127.0.0.1:{free_port()}')
+        process = engine.serve(*words)
         done = threading.Event()
         start = int(Client(engine.kubeconfig).ask('GET', PATH)[1]['metadata']['resourceVersion'])
         writers = [Writer(i, engine.kubeconfig, done) for i in range(4)]
@@ -115,7 +118,7 @@ class KillTest(unittest.TestCase):
             process.send_signal(signal.SIGKILL)
             process.wait()
             # Some are killed while they start.
-            process = engine.serve('--controllers', 'none')
+            process = engine.serve(*words)
         probe = Client(engine.kubeconfig)
         e2e.wait_for('the server answers', 30, lambda: answers(probe))
         time.sleep(1)
@@ -136,6 +139,17 @@ class KillTest(unittest.TestCase):
         print(f'{KILLS} kills, {len(acknowledged)} acknowledged writes, watch resumed {watcher.resumed} times', file=sys.stderr)
         process.terminate()
         process.wait(10)
+
+
+def free_port():
+    for port in random.sample(range(21000, 29000), 100):
+        with socket.socket() as one:
+            try:
+                one.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass
+    raise AssertionError('no port is free')
 
 
 def answers(client):
