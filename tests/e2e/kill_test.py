@@ -114,10 +114,13 @@ class KillTest(unittest.TestCase):
         for thread in writers + [watcher]: thread.start()
         chance = random.Random(1)
         for _ in range(KILLS):
-            time.sleep(chance.uniform(0, 0.25))
+            # Some die while they start, some at work.
+            before = sum(len(w.acknowledged) for w in writers)
+            if chance.random() < 0.5:
+                e2e.wait_for('writes are acknowledged', 30, lambda: sum(len(w.acknowledged) for w in writers) > before)
+            time.sleep(chance.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
             process.wait()
-            # Some are killed while they start.
             process = engine.serve(*words)
         probe = Client(engine.kubeconfig)
         e2e.wait_for('the server answers', 30, lambda: answers(probe))
@@ -130,7 +133,7 @@ class KillTest(unittest.TestCase):
         for thread in writers + [watcher]: self.assertEqual(thread.problems, [])
         missing = {r: c for r, c in acknowledged.items() if watcher.seen.get(r) != c}
         self.assertEqual(missing, {})
-        self.assertGreater(len(acknowledged), KILLS)
+        self.assertGreater(len(acknowledged), KILLS / 4)
         for writer in writers:
             for name, value in writer.sure.items():
                 if name in writer.open: continue
