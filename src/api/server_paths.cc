@@ -56,15 +56,19 @@ void Server::State::serve_path(const ExchangePtr& exchange) {
   if (path == "/openid/v1/jwks" || path == "/.well-known/openid-configuration") {
     const TokenSigner& signer = parts.access.signer();
     const bool keys = path == "/openid/v1/jwks";
+    // The keys are where the client found this document: a pod reaches the server by another
+    // address than the host does.
+    const std::string_view host = exchange->request.headers.get("host");
+    const std::string address = host.empty() ? public_address : std::string(host);
     const std::string media = keys ? "application/jwk-set+json" : "application/json";
     if (method != "GET") return exchange->fail(method_not_allowed());
     if (const auto taken = require_accepted(accept, media); !taken.ok())
       return exchange->fail(taken.error());
-    HttpResponse response{200,
-                          {{"content-type", media}, {"cache-control", "public, max-age=3600"}},
-                          codec::to_json(keys ? signer.key_set()
-                                              : signer.configuration("https://" + public_address +
-                                                                     "/openid/v1/jwks"))};
+    HttpResponse response{
+        200,
+        {{"content-type", media}, {"cache-control", "public, max-age=3600"}},
+        codec::to_json(keys ? signer.key_set()
+                            : signer.configuration("https://" + address + "/openid/v1/jwks"))};
     return exchange->answer(std::move(response));
   }
   if (path == "/" || path.empty()) {

@@ -248,7 +248,8 @@ Result<registry::Request> request_of(const Exchange& exchange, Verb verb,
     if (*type == registry::PatchType::apply) {
       auto document = codec::parse_yaml(exchange.request.body);
       if (document.ok()) {
-        request.body = codec::JsonDocument{std::move(document->value), {}};
+        request.body =
+            codec::JsonDocument{std::move(document->value), std::move(document->duplicates)};
       } else {
         Error error = document.error();
         error.message =

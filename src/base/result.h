@@ -52,8 +52,9 @@ struct Error {
   // Status.details of the object concerned; empty where there is none.
   std::string group = {}, kind = {}, name = {}, uid = {};
   std::int64_t retry_after_seconds = 0;
-  int code = 0;          // HTTP code where it is not the reason's own; 0: the reason's
-  bool details = false;  // Status.details is served even if it is empty
+  int code = 0;                     // HTTP code where it is not the reason's own; 0: the reason's
+  bool details = false;             // Status.details is served even if it is empty
+  std::string continue_token = {};  // Status.metadata.continue: how to go on with a list
   std::vector<std::string> warnings = {};  // that go with the refusal, as with an answer
 };
 

@@ -133,18 +133,9 @@ Result<void> Registry::State::end_definition(const std::string& name, Ending end
                                            .limit = environment.post ? kObjectsPerTurn : 0}));
   for (const store::EntryPtr& entry : page.entries) {
     if (model::is_deleting(entry->value())) continue;
-    const model::ResourcePointer resource = types.served(name);
-    if (!resource) break;
-    Request request;
-    request.verb = Verb::remove;
-    request.group = resource->group;
-    request.version = resource->version;
-    request.resource = resource->plural;
-    request.namespace_ = model::namespace_of(entry->value());
-    request.name = model::name_of(entry->value());
-    request.identity = server_identity();
-    auto call = open(request);
-    const bool removed = call.ok() && remove(*call).ok();
+    auto call = open(system_request(*this, name, model::namespace_of(entry->value()),
+                                    model::name_of(entry->value())));
+    const bool removed = call.ok() && remove_as_stored(*this, *call, entry).ok();
     (removed ? ending.removed : ending.failed) = true;
   }
   if (page.more) {

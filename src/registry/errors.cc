@@ -181,6 +181,7 @@ Value status_of(const Error& error) {
                                 {"status", "Failure"},
                                 {"message", error.message},
                                 {"code", code_of(error)}});
+  if (!error.continue_token.empty()) status.edit("metadata").set("continue", error.continue_token);
   const std::string_view reason = row_of(error.reason).text;
   if (!reason.empty()) status.set("reason", reason);
   Value details = Value::object();

@@ -20,6 +20,10 @@ Request system_request(const Registry::State& state, std::string_view resource,
 // The condition with its time: one that says what it said before keeps that.
 Value condition_after(const Value& object, Value condition, Instant now);
 
+// Removes a custom object, or marks it where finalizers hold it, in the form in which it is stored:
+// a conversion webhook that is gone must not keep what its definition leaves behind.
+Result<void> remove_as_stored(Registry::State& state, Call& call, const store::EntryPtr& entry);
+
 // Replaces the status of a cluster-scoped object; as server-side apply or as an update. What is not
 // there is not written.
 Result<void> write_status(Registry::State& state, std::string_view resource, std::string_view name,

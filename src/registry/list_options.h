@@ -20,6 +20,7 @@ Result<std::int64_t> parse_revision(std::string_view text);
 
 // {"v":"meta.k8s.io/v1","rv":7,"start":"b\u0000"} in base64url: the next key behind the list's
 // prefix and the revision to read it at; -1: whatever is current.
+inline constexpr std::int64_t kInconsistent = -1;
 struct ContinueToken {
   std::int64_t revision = 0;
   std::string start;

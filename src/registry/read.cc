@@ -81,16 +81,20 @@ Result<ListPlan> plan_list(const Call& call, std::int64_t current) {
   return plan;
 }
 
-Error list_expired(const Call& call) {
-  const bool continued = !call.request.options.continue_token.empty();
+// With a continuation goes the token that takes it up in the present state.
+Error list_expired(const Options& options) {
+  if (options.continue_token.empty())
+    return expired("The resourceVersion for the provided list is too old.");
   Error error = expired(
-      continued ? "The provided continue parameter is too old to display a consistent list "
-                  "result. You can start a new list without the continue parameter, or use the "
-                  "continue token in this response to retrieve the remainder of the results. "
-                  "Continuing with the provided token results in an inconsistent list - objects "
-                  "that were created, modified, or deleted between the time the first chunk was "
-                  "returned and now may show up in the list."
-                : "The resourceVersion for the provided list is too old.");
+      "The provided continue parameter is too old to display a consistent list result. You can "
+      "start a new list without the continue parameter, or use the continue token in this response "
+      "to retrieve the remainder of the results. Continuing with the provided token results in an "
+      "inconsistent list - objects that were created, modified, or deleted between the time the "
+      "first chunk was returned and now may show up in the list.");
+  if (auto token = parse_continue(options.continue_token); token.ok()) {
+    token->revision = kInconsistent;
+    error.continue_token = to_text(*token);
+  }
   return error;
 }
 
@@ -116,7 +120,7 @@ Result<Response> Registry::State::list(Call& call) {
     plan.range.count_rest = page_size != 0;
     auto page = store.range(plan.range);
     if (!page.ok()) {
-      if (page.error().reason == Reason::expired) return list_expired(call);
+      if (page.error().reason == Reason::expired) return list_expired(options);
       return page.error();
     }
     at = page->revision;

@@ -142,6 +142,41 @@ TEST_F(RegistryTest, ADryRunIsAnsweredAndForgotten) {
   EXPECT_EQ(fail(request(Verb::get, "configmaps", "a")).message, "configmaps \"a\" not found");
 }
 
+TEST_F(RegistryTest, AListWhoseRevisionIsGoneGoesOnInThePresent) {
+  for (const char* name : {"a", "b", "c", "d"})
+    run(request(Verb::create, "configmaps", "", config_map(name)));
+  Request page = request(Verb::list, "configmaps");
+  page.options.limit = 1;
+  page.options.continue_token = run(page).object.value()["metadata"]["continue"].str();
+  run(request(Verb::remove, "configmaps", "c"));
+  loop.run_ready();
+  store->compact(store->revision());
+  const Error gone = fail(page);
+  EXPECT_EQ(gone.reason, Reason::expired);
+  page.options.continue_token = gone.continue_token;
+  EXPECT_EQ(status_of(gone)["metadata"]["continue"].as_string(), gone.continue_token);
+  const Response second = run(page);
+  ASSERT_EQ(second.items.size(), 1u);
+  EXPECT_EQ(model::name_of(second.items[0].value()), "b");
+  EXPECT_EQ(second.object.value()["metadata"]["remainingItemCount"], 1);
+}
+
+TEST_F(RegistryTest, ApplyTellsOfKeysThatStandTwice) {
+  Value body = config_map("a");
+  body.set("apiVersion", "v1");
+  body.set("kind", "ConfigMap");
+  Request apply = request(Verb::patch, "configmaps", "a", body);
+  apply.patch_type = PatchType::apply;
+  apply.options.field_manager = "me";
+  apply.body->duplicates = {"line 6: key \"a\" already set in map"};
+  apply.options.field_validation = "Strict";
+  EXPECT_EQ(fail(apply).message,
+            "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
+            "line 6: key \"a\" already set in map");
+  apply.options.field_validation = "Warn";
+  EXPECT_EQ(run(apply).warnings, apply.body->duplicates);
+}
+
 TEST_F(RegistryTest, ListsInPages) {
   for (const char* name : {"a", "b", "c"})
     run(request(Verb::create, "configmaps", "", config_map(name)));

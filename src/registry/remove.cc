@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "model/meta.h"
 #include "registry/admission/admission.h"
+#include "registry/follow_up.h"
 #include "registry/selection.h"
 #include "registry/state.h"
 
@@ -435,6 +436,18 @@ Result<Response> Registry::State::remove_collection(Call& call) {
     if (removed.ok()) response.revision = std::max(response.revision, removed->revision);
   }
   return response;
+}
+
+Result<void> remove_as_stored(Registry::State& state, Call& call, const store::EntryPtr& entry) {
+  Value object = entry->value();
+  if (object["metadata"]["finalizers"].empty()) {
+    TRY_VOID(state.erase(call, std::string(entry->key())));
+  } else if (!model::is_deleting(object)) {
+    mark_deleted(object, call.now, 0);
+    raise_generation(object);
+    TRY_VOID(state.put(call, std::string(entry->key()), std::move(object)));
+  }
+  return {};
 }
 
 }  // namespace keelson::registry

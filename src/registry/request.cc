@@ -1,6 +1,11 @@
 #include "registry/request.h"
 
 #include <algorithm>
+#include <span>
+#include <utility>
+
+#include "codec/json.h"
+#include "model/meta.h"
 
 namespace keelson::registry {
 
@@ -8,23 +13,90 @@ bool Identity::in_group(std::string_view group) const {
   return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
+namespace {
+
+// Go's order of members where the sorted one would put other identifiers before an object's own.
+constexpr std::string_view kMetadata[] = {
+    "name",         "generateName",      "namespace",         "selfLink",
+    "uid",          "resourceVersion",   "continue",          "remainingItemCount",
+    "generation",   "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+    "labels",       "annotations",       "ownerReferences",   "finalizers",
+    "managedFields"};
+constexpr std::string_view kUser[] = {"username", "uid", "groups", "extra"};
+
+class MembersWriter {
+ public:
+  explicit MembersWriter(std::string& out) : out_(out) {}
+  ~MembersWriter() { out_ += empty_ ? "{}" : "}"; }
+  MembersWriter(const MembersWriter&) = delete;
+  MembersWriter& operator=(const MembersWriter&) = delete;
+  std::string& member(std::string_view key) {
+    out_ += std::exchange(empty_, false) ? '{' : ',';
+    codec::append_json_string(out_, key);
+    out_ += ':';
+    return out_;
+  }
+
+ private:
+  std::string& out_;
+  bool empty_ = true;
+};
+
+// All members in the order of the keys; sorted if it has others than those.
+void append_in_order(std::string& out, const Value& object,
+                     std::span<const std::string_view> keys) {
+  std::size_t known = 0;
+  for (const std::string_view key : keys) known += object.has(key) ? 1 : 0;
+  if (!object.is_object() || known != object.size()) return codec::append_json(out, object);
+  MembersWriter writer(out);
+  for (const std::string_view key : keys)
+    if (const Value* found = object.find(key)) codec::append_json(writer.member(key), *found);
+}
+
+// The status of an authentication review holds a user.
+void append_status(std::string& out, const Value& status) {
+  if (!status["user"].is_object() && !status["userInfo"].is_object())
+    return codec::append_json(out, status);
+  MembersWriter writer(out);
+  for (const codec::Member& member : status.members()) {
+    const bool user = member.key() == "user" || member.key() == "userInfo";
+    writer.member(member.key());
+    if (user)
+      append_in_order(out, member.value, kUser);
+    else
+      codec::append_json(out, member.value);
+  }
+}
+
+// Custom objects are maps for the original, whose order is the sorted one.
+bool is_built_in(const Value& object) {
+  const model::GroupVersion type = model::group_version_of(object["apiVersion"].as_string());
+  return type.group.find('.') == std::string::npos || type.group.ends_with(".k8s.io");
+}
+
+void append_object(std::string& out, const Value& object, bool built_in) {
+  MembersWriter writer(out);
+  for (std::string_view key : {"apiVersion", "kind"})
+    if (const Value* found = object.find(key)) codec::append_json(writer.member(key), *found);
+  for (const codec::Member& member : object.members()) {
+    const std::string_view key = member.key();
+    if (key == "apiVersion" || key == "kind") continue;
+    writer.member(key);
+    if (built_in && key == "metadata")
+      append_in_order(out, member.value, kMetadata);
+    else if (built_in && key == "status")
+      append_status(out, member.value);
+    else
+      codec::append_json(out, member.value);
+  }
+}
+
+}  // namespace
+
 std::string to_object_json(const Value& object) {
   std::string out;
   out.reserve(4096);
-  char separator = '{';
-  const auto append = [&](std::string_view key, const Value& value) {
-    out += separator;
-    separator = ',';
-    codec::append_json_string(out, key);
-    out += ':';
-    codec::append_json(out, value);
-  };
-  for (std::string_view key : {"apiVersion", "kind"})
-    if (const Value* found = object.find(key)) append(key, *found);
-  for (const codec::Member& member : object.members())
-    if (member.key() != "apiVersion" && member.key() != "kind") append(member.key(), member.value);
-  if (separator == '{') out += '{';
-  out += '}';
+  append_object(out, object, is_built_in(object));
   return out;
 }
 

@@ -412,6 +412,12 @@ Result<Response> Registry::State::patch(Call& call) {
   TRY(Value merged,
       apply_configuration(types, *call.resource, call.strategy, before, request.body->value,
                           writer_of(call), request.options.force.value_or(false)));
+  if (request.options.field_validation == "Strict" && !request.body->duplicates.empty())
+    return bad_request(
+        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  " +
+        join(request.body->duplicates, "\n  "));
+  if (request.options.field_validation != "Ignore")
+    for (const std::string& text : request.body->duplicates) call.warn(text);
   TRY(Value object, decode_as(call, *call.resource, codec::JsonDocument{merged, {}}));
   if (!entry) {
     const std::string uid(model::uid_of(object));
