@@ -147,7 +147,7 @@ Result<Request> request_of(const Registry::State& state, const cluster::Write& w
                            const Identity& identity);
 // The object as it is after a controller's write.
 Result<Value> result_of(const Registry::State& state, const cluster::Write& write,
-                        Result<Response> response);
+                        const Result<Response>& response);
 
 }  // namespace
 
@@ -161,7 +161,7 @@ void Registry::commit(const cluster::Write& write, const Identity& identity,
   auto request = request_of(*state_, write, identity);
   if (!request.ok()) return done(request.error());
   execute(std::move(*request), [this, write, done = std::move(done)](Result<Response> response) {
-    done(result_of(*state_, write, std::move(response)));
+    done(result_of(*state_, write, response));
   });
 }
 
@@ -218,7 +218,7 @@ Result<Request> request_of(const Registry::State& state, const cluster::Write& w
 }
 
 Result<Value> result_of(const Registry::State& state, const cluster::Write& write,
-                        Result<Response> response) {
+                        const Result<Response>& response) {
   if (!response.ok()) return response.error();
   if (write.verb != cluster::Write::Verb::remove) return response->object.value();
   const model::ResourcePointer resource = state.types.served(write.resource);
