@@ -41,8 +41,8 @@ struct Exchange {
   FlowControl::Class flow;
   FlowControl::Seat seat;       // until the answer, or the end of its body
   std::shared_ptr<void> watch;  // counted while it is open
-  bool cancelled = false;  // the client went away while the request waited for its turn
-  bool served = false;     // the request has reached the resource that it names
+  bool cancelled = false;       // the client went away while the request waited for its turn
+  bool served = false;          // the request has reached the resource that it names
 
   void answer(HttpResponse response);
   void fail(const Error& error);
