@@ -27,9 +27,13 @@ bool is_acted_on(std::string_view resource) {
       "horizontalpodautoscalers.autoscaling",
       "ingressclasses.networking.k8s.io",
       "ingresses.networking.k8s.io",
+      "ipaddresses.networking.k8s.io",
       "jobs.batch",
       "leases.coordination.k8s.io",
       "limitranges",
+      "mutatingadmissionpolicies.admissionregistration.k8s.io",
+      "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+      "mutatingwebhookconfigurations.admissionregistration.k8s.io",
       "namespaces",
       "nodes",
       "nodes.metrics.k8s.io",
@@ -48,8 +52,12 @@ bool is_acted_on(std::string_view resource) {
       "runtimeclasses.node.k8s.io",
       "secrets",
       "serviceaccounts",
+      "servicecidrs.networking.k8s.io",
       "services",
       "statefulsets.apps",
+      "validatingadmissionpolicies.admissionregistration.k8s.io",
+      "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+      "validatingwebhookconfigurations.admissionregistration.k8s.io",
   };
   return std::find(std::begin(kAll), std::end(kAll), resource) != std::end(kAll);
 }
