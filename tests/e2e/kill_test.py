@@ -124,7 +124,8 @@ class KillTest(unittest.TestCase):
             process = engine.serve(*words)
         probe = Client(engine.kubeconfig)
         e2e.wait_for('the server answers', 30, lambda: answers(probe))
-        time.sleep(1)
+        before = sum(len(w.acknowledged) for w in writers)
+        e2e.wait_for('writers go on', 30, lambda: sum(len(w.acknowledged) for w in writers) > before)
         last = int(probe.ask('GET', PATH)[1]['metadata']['resourceVersion'])
         acknowledged = {r: c for w in writers for r, c in dict(w.acknowledged).items() if r <= last}
         e2e.wait_for('the watcher has seen the last change', 30, lambda: watcher.revision >= max(acknowledged))
