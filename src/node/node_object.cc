@@ -4,6 +4,7 @@
 #include <array>
 
 #include "codec/json.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::node {
@@ -22,16 +23,13 @@ constexpr std::array<Pressure, 3> kPressures = {{
 
 Value condition(const Value& node, std::string_view type, bool status, std::string_view reason,
                 std::string_view message, Instant now) {
-  const std::string_view text = status ? "True" : "False";
-  const Value& old = model::condition_of(node, type);
-  const bool same = old["status"].as_string() == text && old.has("lastTransitionTime");
-  return Value::object(
-      {{"type", type},
-       {"status", text},
-       {"reason", reason},
-       {"message", message},
-       {"lastHeartbeatTime", to_rfc3339(now)},
-       {"lastTransitionTime", same ? old["lastTransitionTime"] : Value(to_rfc3339(now))}});
+  return model::condition_after(node,
+                                Value::object({{"type", type},
+                                               {"status", status ? "True" : "False"},
+                                               {"reason", reason},
+                                               {"message", message},
+                                               {"lastHeartbeatTime", to_rfc3339(now)}}),
+                                now);
 }
 
 bool is_own(std::string_view type) {

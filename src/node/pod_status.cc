@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 #include "node/pod_spec.h"
 
@@ -357,16 +358,12 @@ Condition initialized(const StatusInput& input, const Value& init, const Value& 
 Value to_value(std::string_view type, const Condition& condition, const StatusInput& input) {
   Value value = Value::object({{"type", type},
                                {"status", condition.status ? "True" : "False"},
-                               {"lastProbeTime", nullptr},
-                               {"lastTransitionTime", to_rfc3339(input.now)}});
+                               {"lastProbeTime", nullptr}});
   if (const std::int64_t generation = model::generation_of(input.pod); generation > 0)
     value.set("observedGeneration", generation);
   if (!condition.reason.empty()) value.set("reason", condition.reason);
   if (!condition.message.empty()) value.set("message", condition.message);
-  const Value& old = model::condition_of(input.pod, type);
-  if (old["status"] == value["status"] && old.has("lastTransitionTime"))
-    value.set("lastTransitionTime", old["lastTransitionTime"]);
-  return value;
+  return model::condition_after(input.pod, std::move(value), input.now);
 }
 
 bool is_own(const Value& condition) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 #include "registry/follow_up.h"
 #include "registry/service_route.h"
@@ -116,12 +117,13 @@ Finding look_at_service(Registry::State& state, const Value& reference) {
 
 Result<void> write_available(Registry::State& state, const Value& service, bool available,
                              const Finding& finding) {
-  const Value condition = condition_after(service,
-                                          Value::object({{"type", "Available"},
-                                                         {"status", available ? "True" : "False"},
-                                                         {"reason", finding.reason},
-                                                         {"message", finding.message}}),
-                                          state.now());
+  const Value condition =
+      model::condition_after(service,
+                             Value::object({{"type", "Available"},
+                                            {"status", available ? "True" : "False"},
+                                            {"reason", finding.reason},
+                                            {"message", finding.message}}),
+                             state.now());
   const Value& before = model::condition_of(service, "Available");
   if (before["status"] == condition["status"] && before["reason"] == condition["reason"] &&
       before["message"] == condition["message"])

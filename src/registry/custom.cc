@@ -5,6 +5,8 @@
 #include <set>
 
 #include "base/text.h"
+#include "model/conditions.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 #include "registry/follow_up.h"
 #include "registry/state.h"
@@ -100,26 +102,11 @@ Naming name_definition(const Value& definition, const TakenNames& taken) {
 
 void set_condition(Value& status, const char* type, bool holds, std::string_view reason,
                    std::string_view message, Instant now) {
-  Value condition = Value::object({{"type", type},
-                                   {"status", holds ? "True" : "False"},
-                                   {"lastTransitionTime", to_rfc3339(now)},
-                                   {"reason", reason},
-                                   {"message", message}});
-  Value& conditions = status.edit("conditions");
-  for (std::size_t i = 0; i < conditions.size(); ++i)
-    if (conditions[i]["type"].as_string() == type) {
-      if (conditions[i]["status"] == condition["status"])
-        condition.set("lastTransitionTime", conditions[i]["lastTransitionTime"]);
-      conditions.edit(i) = std::move(condition);
-      return;
-    }
-  conditions.push_back(std::move(condition));
-}
-
-bool has_cleanup(const Value& definition) {
-  for (const Value& one : definition["metadata"]["finalizers"].elements())
-    if (one.as_string() == kCleanup) return true;
-  return false;
+  model::put_condition(status, Value::object({{"type", type},
+                                              {"status", holds ? "True" : "False"},
+                                              {"lastTransitionTime", to_rfc3339(now)},
+                                              {"reason", reason},
+                                              {"message", message}}));
 }
 
 }  // namespace
@@ -159,15 +146,10 @@ Result<void> Registry::State::end_definition(const std::string& name, Ending end
 }
 
 Result<void> Registry::State::free_definition(const Value& definition) {
-  if (!model::is_deleting(definition) || !has_cleanup(definition)) return {};
+  if (!model::is_deleting(definition) || !model::has_finalizer(definition, kCleanup)) return {};
   Value freed = definition;
-  Value finalizers = Value::array();
-  for (const Value& one : definition["metadata"]["finalizers"].elements())
-    if (one.as_string() != kCleanup) finalizers.push_back(one);
-  if (finalizers.empty())
-    freed.edit("metadata").erase("finalizers");
-  else
-    freed.edit("metadata").set("finalizers", finalizers);
+  const Value finalizers = model::finalizers_without(definition, kCleanup);
+  model::set_finalizers(freed, finalizers);
   const Request request = system_request(*this, kDefinitions, "", model::name_of(definition));
   TRY(Call call, open(request));
   if (finalizers.empty()) {
@@ -211,7 +193,8 @@ Result<void> Registry::State::settle_definition(const std::string& name) {
     ++served_generation;
   }
   // What is left for other turns of the loop is done there, whatever asks meanwhile.
-  if (model::is_deleting(now_served) && has_cleanup(now_served) && !ending_.contains(name))
+  if (model::is_deleting(now_served) && model::has_finalizer(now_served, kCleanup) &&
+      !ending_.contains(name))
     return end_definition(name, {});
   return {};
 }

@@ -1,6 +1,7 @@
 #include "registry/follow_up.h"
 
 #include "base/text.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 #include "registry/address_objects.h"
 #include "registry/api_services.h"
@@ -31,7 +32,7 @@ Result<void> settle_flow(Registry::State& state, const Value& flow) {
   const bool there = !state.object(kLevels, "", level).is_null();
   const std::string subject =
       "This FlowSchema references the PriorityLevelConfiguration object named " + quote(level);
-  const Value condition = condition_after(
+  const Value condition = model::condition_after(
       flow,
       Value::object(
           {{"type", "Dangling"},
@@ -49,14 +50,6 @@ Result<void> settle_flow(Registry::State& state, const Value& flow) {
 }
 
 }  // namespace
-
-Value condition_after(const Value& object, Value condition, Instant now) {
-  const Value& before = model::condition_of(object, condition["type"].as_string());
-  condition.set("lastTransitionTime", before["status"] == condition["status"]
-                                          ? before["lastTransitionTime"]
-                                          : Value(to_rfc3339(now)));
-  return condition;
-}
 
 const Identity& server_identity() {
   static const Identity identity{

@@ -17,9 +17,6 @@ const Identity& server_identity();
 Request system_request(const Registry::State& state, std::string_view resource,
                        std::string_view namespace_, std::string_view name);
 
-// The condition with its time: one that says what it said before keeps that.
-Value condition_after(const Value& object, Value condition, Instant now);
-
 // Removes a custom object, or marks it where finalizers hold it, in the form in which it is stored:
 // a conversion webhook that is gone must not keep what its definition leaves behind.
 Result<void> remove_as_stored(Registry::State& state, Call& call, const store::EntryPtr& entry);

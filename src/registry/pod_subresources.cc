@@ -1,6 +1,7 @@
 // Binding a pod to a node, evicting it under its disruption budget, and the admission of whatever a
 // subresource takes instead of its object.
 #include "base/text.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 #include "model/selector.h"
 #include "registry/admission/admission.h"
@@ -47,16 +48,6 @@ Result<void> admit_body(Registry::State& state, Call& call, Admission::Operation
   Admission admission(state, call, operation, body, Value());
   TRY_VOID(admission.mutate());
   return admission.validate();
-}
-
-void set_condition(Value& pod, Value condition) {
-  Value& conditions = pod.edit("status").edit("conditions");
-  for (std::size_t i = 0; i < conditions.size(); ++i)
-    if (conditions[i]["type"] == condition["type"]) {
-      conditions.edit(i) = std::move(condition);
-      return;
-    }
-  conditions.push_back(std::move(condition));
 }
 
 // A call about the pod itself, made while answering another about one of its subresources.
@@ -122,10 +113,11 @@ Result<Response> bind_pod(Registry::State& state, Call& call) {
   for (const char* label : {"topology.kubernetes.io/zone", "topology.kubernetes.io/region"})
     if (const std::string_view value = model::label_of(node, label); !value.empty())
       pod.edit("metadata").edit("labels").set(label, value);
-  set_condition(pod, Value::object({{"type", "PodScheduled"},
-                                    {"status", "True"},
-                                    {"lastProbeTime", nullptr},
-                                    {"lastTransitionTime", to_rfc3339(call.now)}}));
+  model::put_condition(pod.edit("status"),
+                       Value::object({{"type", "PodScheduled"},
+                                      {"status", "True"},
+                                      {"lastProbeTime", nullptr},
+                                      {"lastTransitionTime", to_rfc3339(call.now)}}));
   pod.edit("status").erase("nominatedNodeName");
   TRY(const Written written, state.put(inner, inner.key(), std::move(pod)));
   (void)written;
@@ -163,21 +155,13 @@ std::string why_exhausted(const Value& budget) {
 
 // The last disruption was taken: the condition says so before the controller gets to it.
 void mark_exhausted(Value& budget, Instant now) {
-  Value condition = model::condition_of(budget, "DisruptionAllowed");
-  if (condition["status"].as_string() != "False" || condition["lastTransitionTime"].is_null())
-    condition.set("lastTransitionTime", to_rfc3339(now));
-  condition.set("type", "DisruptionAllowed");
-  condition.set("status", "False");
-  condition.set("reason", "InsufficientPods");
-  condition.set("message", "");
-  condition.set("observedGeneration", budget["status"]["observedGeneration"]);
-  Value& conditions = budget.edit("status").edit("conditions");
-  for (std::size_t i = 0; i < conditions.size(); ++i)
-    if (conditions[i]["type"].as_string() == "DisruptionAllowed") {
-      conditions.edit(i) = condition;
-      return;
-    }
-  conditions.push_back(std::move(condition));
+  Value& status = budget.edit("status");
+  model::put_condition(status, Value::object({{"type", "DisruptionAllowed"},
+                                              {"status", "False"},
+                                              {"reason", "InsufficientPods"},
+                                              {"message", ""},
+                                              {"observedGeneration", status["observedGeneration"]},
+                                              {"lastTransitionTime", to_rfc3339(now)}}));
 }
 
 Result<void> take_disruption(Registry::State& state, Call& call, const Value& budget,
@@ -239,11 +223,8 @@ Result<void> mark_evicted(Registry::State& state, const Call& call, const Value&
                                    {"message", "Eviction API: evicting"},
                                    {"lastProbeTime", nullptr},
                                    {"lastTransitionTime", to_rfc3339(call.now)}});
-  const Value& before = model::condition_of(pod, "DisruptionTarget");
-  if (before["status"].as_string() == "True")
-    condition.set("lastTransitionTime", before["lastTransitionTime"]);
   Value marked = pod;
-  set_condition(marked, std::move(condition));
+  model::put_condition(marked.edit("status"), std::move(condition));
   const Request request = pod_request(call, model::name_of(pod));
   TRY(Call inner, state.open(request));
   TRY(const Written written, state.put(inner, inner.key(), std::move(marked)));

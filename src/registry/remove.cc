@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 #include "registry/admission/admission.h"
 #include "registry/follow_up.h"
@@ -97,12 +98,6 @@ void warn_of_orphans(Call& call, const DeleteOptions& options) {
       "this warning");
 }
 
-bool has_finalizer(const Value& object, std::string_view name) {
-  for (const Value& one : object["metadata"]["finalizers"].elements())
-    if (one.as_string() == name) return true;
-  return false;
-}
-
 // The finalizers of garbage collection that the options ask for.
 Value finalizers_after(const Strategy& strategy, const Value& object,
                        const DeleteOptions& options) {
@@ -113,9 +108,9 @@ Value finalizers_after(const Strategy& strategy, const Value& object,
     } else if (!options.propagation.empty()) {
       orphan = options.propagation == "Orphan";
       foreground = options.propagation == "Foreground";
-    } else if (has_finalizer(object, kOrphan)) {
+    } else if (model::has_finalizer(object, kOrphan)) {
       orphan = true;
-    } else if (has_finalizer(object, kForeground)) {
+    } else if (model::has_finalizer(object, kForeground)) {
       foreground = true;
     } else {
       orphan = strategy.orphan;
@@ -244,7 +239,7 @@ class Removal {
     const Value finalizers = finalizers_after(call_.strategy, object, options_);
     const bool changed = finalizers.size() != before.size() || !same_set(finalizers, before);
     TRY_VOID(admission.validate());
-    if (changed) set_finalizers(object, finalizers);
+    if (changed) model::set_finalizers(object, finalizers);
     if (!finalizers.empty()) {
       if (grace == Grace::none) {
         if (!model::is_deleting(object)) {
@@ -279,13 +274,6 @@ class Removal {
     });
   }
 
-  static void set_finalizers(Value& object, const Value& finalizers) {
-    if (finalizers.empty())
-      object.edit("metadata").erase("finalizers");
-    else
-      object.edit("metadata").set("finalizers", finalizers);
-  }
-
   Result<Removed> kept(const store::EntryPtr& entry, const Value& before, Value object) {
     if (object == before)
       return Removed{std::move(object), false, true, state_.store.revision().number};
@@ -302,7 +290,7 @@ class Removal {
       object.edit("metadata").erase("deletionGracePeriodSeconds");
       object.edit("status").set("phase", "Terminating");
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
-      set_finalizers(object, finalizers);
+      model::set_finalizers(object, finalizers);
       return kept(entry, entry->value(), std::move(object));
     }
     if (!object["spec"]["finalizers"].empty() || !object["metadata"]["finalizers"].empty())
@@ -319,7 +307,7 @@ class Removal {
       mark_deleted(object, call_.now, 0);
       object.edit("metadata").erase("deletionGracePeriodSeconds");
       const Value finalizers = finalizers_after(call_.strategy, object, options_);
-      set_finalizers(object, finalizers);
+      model::set_finalizers(object, finalizers);
       object.edit("metadata")
           .edit("finalizers")
           .push_back("customresourcecleanup.apiextensions.k8s.io");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/autoscale/hpa_limits.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -12,17 +13,11 @@ using codec::Value;
 
 void set_condition(Value& status, std::string_view type, bool is_true, std::string_view reason,
                    std::string_view message, Instant now) {
-  Value& conditions = status.edit("conditions");
-  if (!conditions.is_array()) conditions = Value::array();
-  std::size_t at = 0;
-  while (at < conditions.size() && conditions[at]["type"].as_string() != type) ++at;
-  if (at == conditions.size()) conditions.push_back(Value::object({{"type", type}}));
-  Value& condition = conditions.edit(at);
-  const char* text = is_true ? "True" : "False";
-  if (condition["status"].as_string() != text) condition.set("lastTransitionTime", to_rfc3339(now));
-  condition.set("status", text);
-  condition.set("reason", reason);
-  condition.set("message", message);
+  model::put_condition(status, Value::object({{"type", type},
+                                              {"status", is_true ? "True" : "False"},
+                                              {"reason", reason},
+                                              {"message", message},
+                                              {"lastTransitionTime", to_rfc3339(now)}}));
 }
 
 void remove_condition(Value& status, std::string_view type) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -24,13 +25,6 @@ cluster::Write meta_patch(std::string_view resource, const Value& object, Value 
 // An empty list takes the member away.
 Value or_null(Value list) {
   return list.empty() ? Value() : list;
-}
-
-Value finalizers_without(const Value& object, std::string_view finalizer) {
-  Value left = Value::array();
-  for (const Value& one : object["metadata"]["finalizers"].elements())
-    if (one.as_string() != finalizer) left.push_back(one);
-  return left;
 }
 
 bool is_orphan(const Value& object) {
@@ -129,11 +123,7 @@ cluster::Write adoption(std::string_view resource, const Value& owner, const Val
   if (!owners.is_array()) owners = Value::array();
   owners.insert(0, model::controller_reference(owner));
   Value changes = Value::object({{"ownerReferences", std::move(owners)}});
-  if (!finalizer.empty()) {
-    Value finalizers = finalizers_without(object, finalizer);
-    finalizers.push_back(finalizer);
-    changes.set("finalizers", std::move(finalizers));
-  }
+  if (!finalizer.empty()) changes.set("finalizers", model::finalizers_with(object, finalizer));
   return meta_patch(resource, object, std::move(changes));
 }
 
@@ -143,7 +133,8 @@ cluster::Write release(std::string_view resource, const Value& owner, const Valu
   for (const Value& reference : object["metadata"]["ownerReferences"].elements())
     if (reference["uid"].as_string() != model::uid_of(owner)) owners.push_back(reference);
   Value changes = Value::object({{"ownerReferences", or_null(std::move(owners))}});
-  if (!finalizer.empty()) changes.set("finalizers", or_null(finalizers_without(object, finalizer)));
+  if (!finalizer.empty())
+    changes.set("finalizers", or_null(model::finalizers_without(object, finalizer)));
   return meta_patch(resource, object, std::move(changes));
 }
 
@@ -151,7 +142,7 @@ cluster::Write finalizer_removal(std::string_view resource, const Value& object,
                                  std::string_view finalizer) {
   return meta_patch(
       resource, object,
-      Value::object({{"finalizers", or_null(finalizers_without(object, finalizer))}}));
+      Value::object({{"finalizers", or_null(model::finalizers_without(object, finalizer))}}));
 }
 
 Value resolve_controller(const cluster::View& view, std::string_view resource,

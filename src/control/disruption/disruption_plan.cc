@@ -3,6 +3,7 @@
 
 #include "control/common/templates.h"
 #include "control/disruption/disruption.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -97,24 +98,15 @@ std::int64_t healthy_pods(const DisruptionInputs& inputs, const Value& disrupted
   });
 }
 
-// Sets the DisruptionAllowed condition; the time is that of the last change of its status.
 void set_allowed(Value& status, const char* value, const char* reason, const std::string& message,
                  Instant now) {
-  Value condition = Value::object({{"type", "DisruptionAllowed"},
-                                   {"status", value},
-                                   {"reason", reason},
-                                   {"message", message},
-                                   {"observedGeneration", status["observedGeneration"].as_int()},
-                                   {"lastTransitionTime", to_rfc3339(now)}});
-  Value& all = status.edit("conditions");
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!(all[i]["type"] == condition["type"])) continue;
-    if (all[i]["status"] == condition["status"])
-      condition.set("lastTransitionTime", all[i]["lastTransitionTime"]);
-    all.edit(i) = std::move(condition);
-    return;
-  }
-  all.push_back(std::move(condition));
+  model::put_condition(status,
+                       Value::object({{"type", "DisruptionAllowed"},
+                                      {"status", value},
+                                      {"reason", reason},
+                                      {"message", message},
+                                      {"observedGeneration", status["observedGeneration"].as_int()},
+                                      {"lastTransitionTime", to_rfc3339(now)}}));
 }
 
 Result<void> write_status(const Value& budget, Value status, Script& script) {

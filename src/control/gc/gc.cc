@@ -5,23 +5,18 @@
 #include <algorithm>
 
 #include "control/common/templates.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control {
 namespace {
 
-bool has_finalizer(const Value& object, std::string_view finalizer) {
-  const codec::Array& all = object["metadata"]["finalizers"].elements();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Value& one) { return one.as_string() == finalizer; });
-}
-
 bool in_foreground(const Value& object) {
-  return model::is_deleting(object) && has_finalizer(object, "foregroundDeletion");
+  return model::is_deleting(object) && model::has_finalizer(object, "foregroundDeletion");
 }
 
 bool is_orphaning(const Value& object) {
-  return model::is_deleting(object) && has_finalizer(object, "orphan");
+  return model::is_deleting(object) && model::has_finalizer(object, "orphan");
 }
 
 cluster::Key key_of(std::string_view resource, const Value& object) {

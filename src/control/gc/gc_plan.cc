@@ -3,6 +3,7 @@
 
 #include "control/common/templates.h"
 #include "control/gc/gc.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -11,14 +12,8 @@ namespace {
 constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::string_view kOrphan = "orphan";
 
-bool has_finalizer(const Value& object, std::string_view finalizer) {
-  const codec::Array& all = object["metadata"]["finalizers"].elements();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Value& one) { return one.as_string() == finalizer; });
-}
-
 bool waits_for_dependents(const Value& object) {
-  return model::is_deleting(object) && has_finalizer(object, kForeground);
+  return model::is_deleting(object) && model::has_finalizer(object, kForeground);
 }
 
 // A change of metadata that holds only for the revision it was decided on.
@@ -33,10 +28,7 @@ cluster::Write patch(const GraphNode& node, std::string_view field, Value value)
 }
 
 cluster::Write without_finalizer(const GraphNode& node, std::string_view finalizer) {
-  Value left = Value::array();
-  for (const Value& one : node.object["metadata"]["finalizers"].elements())
-    if (one.as_string() != finalizer) left.push_back(one);
-  return patch(node, "finalizers", std::move(left));
+  return patch(node, "finalizers", model::finalizers_without(node.object, finalizer));
 }
 
 cluster::Write without_owners(const GraphNode& node, const std::vector<std::string_view>& uids) {
@@ -90,7 +82,7 @@ Result<void> stop_blocking(const GraphNode& item, Script& script) {
 
 Result<void> collect(const GcInputs& inputs, Script& script) {
   const Value& object = inputs.item.object;
-  if (model::is_deleting(object) && has_finalizer(object, kOrphan))
+  if (model::is_deleting(object) && model::has_finalizer(object, kOrphan))
     return orphan_dependents(inputs, script);
   if (waits_for_dependents(object)) {
     // Its dependents have been called up by themselves.
@@ -124,8 +116,9 @@ Result<void> collect(const GcInputs& inputs, Script& script) {
     item.object.edit("metadata").erase("resourceVersion");  // it may just have been changed
     return remove_item(item, "Foreground", script);
   }
-  if (has_finalizer(object, kOrphan)) return remove_item(inputs.item, "Orphan", script);
-  if (has_finalizer(object, kForeground)) return remove_item(inputs.item, "Foreground", script);
+  if (model::has_finalizer(object, kOrphan)) return remove_item(inputs.item, "Orphan", script);
+  if (model::has_finalizer(object, kForeground))
+    return remove_item(inputs.item, "Foreground", script);
   return remove_item(inputs.item, "Background", script);
 }
 

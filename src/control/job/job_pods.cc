@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control::jobs {
@@ -106,9 +107,7 @@ bool is_managed_elsewhere(const Value& job) {
 }
 
 bool has_finalizer(const Value& pod) {
-  const codec::Array& all = pod["metadata"]["finalizers"].elements();
-  return std::any_of(all.begin(), all.end(),
-                     [](const Value& one) { return one.as_string() == kFinalizer; });
+  return model::has_finalizer(pod, kFinalizer);
 }
 
 std::optional<std::int64_t> index_of(const Value& pod) {

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control/common/templates.h"
 #include "control/namespace/namespace.h"
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -32,26 +33,16 @@ constexpr std::array<ConditionText, 5> kConditions{
 using Troubles = std::map<std::string, std::pair<std::string, std::string>, std::less<>>;
 
 void add_conditions(Value& status, const Troubles& troubles, Instant now) {
-  Value& all = status.edit("conditions");
-  if (all.is_null()) all = Value::array();
   for (const ConditionText& known : kConditions) {
     const auto trouble = troubles.find(known.type);
     const bool bad = trouble != troubles.end();
-    Value wanted =
+    model::put_condition(
+        status,
         Value::object({{"type", known.type},
                        {"status", bad ? "True" : "False"},
                        {"reason", bad ? std::string_view(trouble->second.first) : known.reason},
                        {"message", bad ? std::string_view(trouble->second.second) : known.message},
-                       {"lastTransitionTime", to_rfc3339(now)}});
-    std::size_t i = 0;
-    while (i < all.size() && all[i]["type"].as_string() != known.type) ++i;
-    if (i == all.size()) {
-      all.push_back(std::move(wanted));
-      continue;
-    }
-    if (all[i]["status"] == wanted["status"])
-      wanted.set("lastTransitionTime", all[i]["lastTransitionTime"]);
-    all.edit(i) = std::move(wanted);
+                       {"lastTransitionTime", to_rfc3339(now)}}));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -29,12 +30,8 @@ void fail_and_remove(const Value& pod, const Value& condition, Plan& plan) {
   if (!model::pod_is_finished(pod)) {
     Value status = Value::object({{"phase", "Failed"}});
     if (!condition.is_null()) {
-      Value conditions =
-          pod["status"]["conditions"].is_array() ? pod["status"]["conditions"] : Value::array();
-      for (std::size_t i = conditions.size(); i > 0; --i)
-        if (conditions[i - 1]["type"] == condition["type"]) conditions.erase(i - 1);
-      conditions.push_back(condition);
-      status.set("conditions", conditions);
+      status.set("conditions", pod["status"]["conditions"]);
+      model::put_condition(status, condition);
     }
     write.object = Value::object({{"status", status}});
     plan.writes.push_back(write);

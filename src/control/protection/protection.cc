@@ -6,6 +6,7 @@
 
 #include "control/common/script.h"
 #include "control/common/templates.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -15,12 +16,6 @@ constexpr std::string_view kClaims = "persistentvolumeclaims";
 constexpr std::string_view kVolumes = "persistentvolumes";
 constexpr std::string_view kClaimFinalizer = "kubernetes.io/pvc-protection";
 constexpr std::string_view kVolumeFinalizer = "kubernetes.io/pv-protection";
-
-bool has_finalizer(const Value& object, std::string_view finalizer) {
-  const codec::Array& all = object["metadata"]["finalizers"].elements();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Value& one) { return one.as_string() == finalizer; });
-}
 
 // Names of the claims that a pod mounts, those made for its ephemeral volumes too.
 std::vector<std::string> claims_of(const Value& pod) {
@@ -47,10 +42,8 @@ bool is_used(const cluster::View& view, const Value& claim) {
 // Puts the finalizer on, or takes it off, an object of this revision.
 cluster::Plan set_finalizer(std::string_view resource, const Value& object,
                             std::string_view finalizer, bool on) {
-  Value finalizers = Value::array();
-  for (const Value& one : object["metadata"]["finalizers"].elements())
-    if (one.as_string() != finalizer) finalizers.push_back(one);
-  if (on) finalizers.push_back(finalizer);
+  Value finalizers =
+      on ? model::finalizers_with(object, finalizer) : model::finalizers_without(object, finalizer);
   cluster::Write write = remove(resource, object);
   write.verb = cluster::Write::Verb::merge_patch;
   write.uid = model::uid_of(object);
@@ -69,7 +62,7 @@ cluster::Plan set_finalizer(std::string_view resource, const Value& object,
 cluster::Plan protect(std::string_view resource, const Value& object, std::string_view finalizer,
                       bool used) {
   if (object.is_null()) return {};
-  const bool has = has_finalizer(object, finalizer);
+  const bool has = model::has_finalizer(object, finalizer);
   if (model::is_deleting(object))
     return has && !used ? set_finalizer(resource, object, finalizer, false) : cluster::Plan();
   return has ? cluster::Plan() : set_finalizer(resource, object, finalizer, true);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/common/script.h"
 #include "control/common/templates.h"
+#include "model/finalizers.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -78,12 +79,6 @@ bool has_orphans(const cluster::View& view, const Value& range) {
   return false;
 }
 
-bool has_finalizer(const Value& range) {
-  const auto& all = range["metadata"]["finalizers"].elements();
-  return std::any_of(all.begin(), all.end(),
-                     [](const Value& one) { return one.as_string() == kFinalizer; });
-}
-
 // Nothing if the condition says so already.
 std::optional<cluster::Write> condition_write(const Value& range, bool ready, Instant now) {
   const std::string message =
@@ -114,14 +109,8 @@ std::optional<cluster::Write> condition_write(const Value& range, bool ready, In
 }
 
 Value with_finalizer(Value range, bool wanted) {
-  Value kept = Value::array();
-  for (const Value& one : range["metadata"]["finalizers"].elements())
-    if (one.as_string() != kFinalizer) kept.push_back(one);
-  if (wanted) kept.push_back(kFinalizer);
-  if (kept.empty())
-    range.edit("metadata").erase("finalizers");
-  else
-    range.edit("metadata").set("finalizers", std::move(kept));
+  model::set_finalizers(range, wanted ? model::finalizers_with(range, kFinalizer)
+                                      : model::finalizers_without(range, kFinalizer));
   return range;
 }
 
@@ -162,7 +151,8 @@ cluster::Plan ServiceCidrController::reconcile(const cluster::Sync& sync) {
   if (range.is_null()) return {};
   std::vector<cluster::Write> writes;
   if (!model::is_deleting(range)) {
-    if (!has_finalizer(range)) writes.push_back(update(kRanges, with_finalizer(range, true)));
+    if (!model::has_finalizer(range, kFinalizer))
+      writes.push_back(update(kRanges, with_finalizer(range, true)));
     // The API server itself says so of its own.
     if (!model::condition_is_true(range, "Ready"))
       if (auto write = condition_write(range, true, sync.now)) writes.push_back(std::move(*write));
@@ -178,7 +168,8 @@ cluster::Plan ServiceCidrController::reconcile(const cluster::Sync& sync) {
     plan.wake_at = end;
     return plan;
   }
-  if (has_finalizer(range)) writes.push_back(update(kRanges, with_finalizer(range, false)));
+  if (model::has_finalizer(range, kFinalizer))
+    writes.push_back(update(kRanges, with_finalizer(range, false)));
   return planned(std::move(writes));
 }
 

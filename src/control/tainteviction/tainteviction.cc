@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/conditions.h"
 #include "model/meta.h"
 
 namespace keelson::control {
@@ -62,22 +63,14 @@ void evict(const Value& pod, Instant now, Plan& plan) {
   plan.events.push_back({.regarding = pod,
                          .reason = "TaintManagerEviction",
                          .message = "Marking for deletion Pod " + key.namespace_ + "/" + key.name});
-  Value conditions =
-      pod["status"]["conditions"].is_array() ? pod["status"]["conditions"] : Value::array();
-  Value condition = Value::object({{"type", "DisruptionTarget"},
-                                   {"status", "True"},
-                                   {"reason", "DeletionByTaintManager"},
-                                   {"message", "Taint manager: deleting due to NoExecute taint"},
-                                   {"lastTransitionTime", to_rfc3339(now)}});
-  std::size_t i = 0;
-  while (i < conditions.size() && conditions[i]["type"].as_string() != "DisruptionTarget") ++i;
-  if (i == conditions.size()) {
-    conditions.push_back(condition);
-  } else {
-    if (conditions[i]["status"].as_string() == "True")
-      condition.set("lastTransitionTime", conditions[i]["lastTransitionTime"]);
-    conditions.edit(i) = condition;
-  }
+  Value status = pod["status"];
+  model::put_condition(status,
+                       Value::object({{"type", "DisruptionTarget"},
+                                      {"status", "True"},
+                                      {"reason", "DeletionByTaintManager"},
+                                      {"message", "Taint manager: deleting due to NoExecute taint"},
+                                      {"lastTransitionTime", to_rfc3339(now)}}));
+  const Value& conditions = status["conditions"];
   if (!(conditions == pod["status"]["conditions"]))
     plan.writes.push_back(
         {.verb = Write::Verb::merge_patch,
