@@ -265,20 +265,6 @@ Result<void> check_operations(const Value& patch) {
   return {};
 }
 
-// Drops nulls from objects, also within lists; null elements stay.
-Value without_nulls(const Value& value) {
-  if (value.is_array()) {
-    Array elements;
-    for (const Value& element : value.elements()) elements.push_back(without_nulls(element));
-    return Value(std::move(elements));
-  }
-  if (!value.is_object()) return value;
-  std::vector<Member> members;
-  for (const Member& m : value.members())
-    if (!m.value.is_null()) members.push_back({m.key_value, without_nulls(m.value)});
-  return Value::object_of(std::move(members));
-}
-
 void merge_into(Value& object, const Value& patch) {
   for (const Member& m : patch.members()) {
     if (m.value.is_null()) {
@@ -296,6 +282,19 @@ void merge_into(Value& object, const Value& patch) {
 }
 
 }  // namespace
+
+Value without_nulls(const Value& value) {
+  if (value.is_array()) {
+    Array elements;
+    for (const Value& element : value.elements()) elements.push_back(without_nulls(element));
+    return Value(std::move(elements));
+  }
+  if (!value.is_object()) return value;
+  std::vector<Member> members;
+  for (const Member& m : value.members())
+    if (!m.value.is_null()) members.push_back({m.key_value, without_nulls(m.value)});
+  return Value::object_of(std::move(members));
+}
 
 Result<Value> apply_json_patch(const Value& object, const Value& patch) {
   if (patch.is_null()) return object;

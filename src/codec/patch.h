@@ -31,6 +31,9 @@ std::vector<std::string> json_patch_duplicates(const JsonDocument& patch);
 // RFC 7396, but nulls are dropped inside of new lists, too.
 Result<Value> apply_merge_patch(const Value& object, const Value& patch);
 
+// Drops nulls from objects, also within lists; null elements of lists stay.
+Value without_nulls(const Value& value);
+
 // `type` is that of the object. Errors: bad_request or invalid for what the original recognises,
 // else `unknown` (HTTP 500 with only a message).
 Result<Value> apply_strategic_patch(const Value& object, const Value& patch, const Type& type);

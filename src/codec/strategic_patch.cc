@@ -97,19 +97,6 @@ Kept without_directives(const Value& value) {
   return {Value::object_of(std::move(members))};
 }
 
-Value without_nulls(const Value& value) {
-  if (value.is_array()) {
-    Array elements;
-    for (const Value& element : value.elements()) elements.push_back(without_nulls(element));
-    return Value(std::move(elements));
-  }
-  if (!value.is_object()) return value;
-  std::vector<Member> members;
-  for (const Member& m : value.members())
-    if (!m.value.is_null()) members.push_back({m.key_value, without_nulls(m.value)});
-  return Value::object_of(std::move(members));
-}
-
 void put(Value& object, std::string_view key, const Value& added) {
   Kept kept = without_directives(without_nulls(added));
   if (kept.keep)

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "codec/texts.h"
 #include "model/meta.h"
 #include "node/pod_spec.h"
 
@@ -21,12 +22,6 @@ Value deleting_copy(const Value& pod, Instant now) {
   copy.edit("metadata").set("deletionTimestamp", to_rfc3339(now));
   copy.edit("metadata").set("deletionGracePeriodSeconds", 0);
   return copy;
-}
-
-std::vector<std::string> words_of(const Value& list) {
-  std::vector<std::string> words;
-  for (const Value& word : list.elements()) words.push_back(word.str());
-  return words;
 }
 
 bool is_builtin(const ContainerRun& run) {
@@ -317,7 +312,7 @@ void PodRunner::run_probe(const Action& action) {
     return context_.driver.probe(alive, done);
   }
   if (spec.has("exec")) {
-    std::vector<std::string> argv = words_of(spec["exec"]["command"]);
+    std::vector<std::string> argv = codec::texts_of(spec["exec"]["command"]);
     context_.driver.exec(action.run_id, argv, timeout,
                          [done, argv, timeout](Result<ExecOutcome> result) {
                            done(outcome_of(result, argv, timeout));
@@ -343,7 +338,7 @@ void PodRunner::run_hook(const Action& action, bool post_start) {
     self->changed();
   };
   if (handler.has("exec")) {
-    std::vector<std::string> argv = words_of(handler["exec"]["command"]);
+    std::vector<std::string> argv = codec::texts_of(handler["exec"]["command"]);
     const std::string lead = "Exec lifecycle hook (" + go_list(argv) + ")" + where;
     const ContainerRun* run = machine_.run(action.run_id);
     const bool builtin = run != nullptr && is_builtin(*run);

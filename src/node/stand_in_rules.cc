@@ -6,23 +6,18 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "codec/texts.h"
 #include "model/meta.h"
 #include "model/quantity.h"
 
 namespace keelson::node {
 namespace {
 
-std::vector<std::string> words_of(const Value& list) {
-  std::vector<std::string> words;
-  for (const Value& word : list.elements()) words.push_back(word.str());
-  return words;
-}
-
 Image program_image(const Value& program) {
   Image image;
   image.kind = Image::Kind::program_stand_in;
-  image.entrypoint = words_of(program["command"]);
-  image.command = words_of(program["args"]);
+  image.entrypoint = codec::texts_of(program["command"]);
+  image.command = codec::texts_of(program["args"]);
   image.working_directory = program["workingDir"].str();
   for (const Value& variable : program["env"].elements())
     image.environment.push_back(variable["name"].str() + "=" + variable["value"].str());

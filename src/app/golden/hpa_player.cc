@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "codec/patch.h"
 #include "control/autoscale/hpa_plan.h"
 #include "model/meta.h"
 
@@ -181,19 +182,6 @@ struct World {
   Value want_conditions = Value::array(), want_metrics;
 };
 
-Value without_nulls(const Value& value) {
-  if (value.is_array()) {
-    Value copy = Value::array();
-    for (const Value& element : value.elements()) copy.push_back(without_nulls(element));
-    return copy;
-  }
-  if (!value.is_object()) return value;
-  Value copy = Value::object();
-  for (const codec::Member& m : value.members())
-    if (!m.value.is_null()) copy.set(m.key(), without_nulls(m.value));
-  return copy;
-}
-
 Value current_of(const Value& metric) {
   for (const char* kind : {"resource", "containerResource", "pods", "object", "external"})
     if (metric[kind].is_object()) return metric[kind]["current"];
@@ -292,7 +280,8 @@ void compare(World& world, const Value& tick, const control::HpaDecision& decisi
   differences.expect("metrics", world.want_metrics.is_null() ? Value::array() : world.want_metrics,
                      metrics);
   if (want["status"].is_object())
-    differences.expect("status", without_nulls(want["status"]), without_nulls(world.status));
+    differences.expect("status", codec::without_nulls(want["status"]),
+                       codec::without_nulls(world.status));
 }
 
 std::string play_tick(World& world, const Value& tick) {

@@ -25,6 +25,7 @@
 #include <map>
 
 #include "codec/json.h"
+#include "codec/texts.h"
 #include "node/keeper/run.h"
 
 namespace keelson::node {
@@ -58,12 +59,6 @@ std::int64_t now_nanoseconds() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
-std::vector<std::string> words_of(const Value& list) {
-  std::vector<std::string> out;
-  for (const Value& word : list.elements()) out.push_back(word.str());
-  return out;
 }
 
 std::string frame(char channel, std::string_view bytes) {
@@ -335,7 +330,7 @@ void Keeper::start(Connection& connection, const Value& request) {
   run.directory = request["dir"].str();
   run.pid_file = request["pid_file"].str();
   run.oom_file = request["oom_file"].str();
-  run.cleanup = words_of(request["cleanup"]);
+  run.cleanup = codec::texts_of(request["cleanup"]);
   run.log = std::make_unique<LogWriter>(request["log"].str());
   run.reply_connection = connection.fd;
   run.reply_id = id;
@@ -367,12 +362,12 @@ void Keeper::start(Connection& connection, const Value& request) {
   pid_t pid = -1;
   if (error.empty()) {
     LaunchPlan plan;
-    plan.argv = words_of(request["argv"]);
-    plan.environment = words_of(request["environment"]);
+    plan.argv = codec::texts_of(request["argv"]);
+    plan.environment = codec::texts_of(request["environment"]);
     plan.directory = request["directory"].str();
     for (const Value& file : request["namespaces"].elements())
       plan.namespaces.push_back(resolve(connection, file.str()));
-    plan.cgroup_procs = words_of(request["cgroup_procs"]);
+    plan.cgroup_procs = codec::texts_of(request["cgroup_procs"]);
     plan.user = static_cast<int>(request["user"].as_int(-1));
     plan.group = static_cast<int>(request["group"].as_int(-1));
     plan.stdin_fd = fds[0];
@@ -400,7 +395,7 @@ void Keeper::adopt(Connection& connection, const Value& request) {
   run.id = name;
   run.directory = request["dir"].str();
   run.oom_file = request["oom_file"].str();
-  run.cleanup = words_of(request["cleanup"]);
+  run.cleanup = codec::texts_of(request["cleanup"]);
   run.log = std::make_unique<LogWriter>(request["log"].str());
   run.out_fd = ::open((run.directory + "/out").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   run.err_fd = ::open((run.directory + "/err").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "codec/texts.h"
 #include "node/linux/disk.h"
 #include "node/stand_in_rules.h"
 
@@ -21,12 +22,6 @@ namespace {
 Value read_json(const std::string& path) {
   const auto parsed = codec::parse_json(read_whole(path));
   return parsed.ok() ? *parsed : Value();
-}
-
-std::vector<std::string> words_of(const Value& list) {
-  std::vector<std::string> words;
-  for (const Value& word : list.elements()) words.push_back(word.str());
-  return words;
 }
 
 int signal_number(std::string_view name) {
@@ -88,9 +83,9 @@ bool ImageLibrary::find(const std::string& full_name, Image& image) const {
   image.name = full_name;
   image.id = stored["id"].str();
   image.rootfs = directory + "/bundle/rootfs";
-  image.environment = words_of(config["Env"]);
-  image.entrypoint = words_of(config["Entrypoint"]);
-  image.command = words_of(config["Cmd"]);
+  image.environment = codec::texts_of(config["Env"]);
+  image.entrypoint = codec::texts_of(config["Entrypoint"]);
+  image.command = codec::texts_of(config["Cmd"]);
   image.working_directory = config["WorkingDir"].str();
   image.user = config["User"].str();
   image.stop_signal = signal_number(config["StopSignal"].as_string());
