@@ -50,17 +50,14 @@ cluster::Plan ClusterRoleAggregation::reconcile(const cluster::Sync& sync) {
   if (role["aggregationRule"].is_null()) return {};
   codec::Value rules(aggregated(sync.view, role));
   if (same_content(rules, role["rules"])) return {};
-  cluster::Write write =
-      create(kResource,
-             codec::Value::object({{"apiVersion", "rbac.authorization.k8s.io/v1"},
-                                   {"kind", "ClusterRole"},
-                                   {"metadata", codec::Value::object({{"name", sync.key.name}})},
-                                   {"rules", std::move(rules)}}));
-  write.verb = cluster::Write::Verb::apply;
-  write.field_manager = name();
-  write.force = true;
   cluster::Plan plan;
-  plan.writes.push_back(std::move(write));
+  plan.writes.push_back(
+      apply(kResource,
+            codec::Value::object({{"apiVersion", "rbac.authorization.k8s.io/v1"},
+                                  {"kind", "ClusterRole"},
+                                  {"metadata", codec::Value::object({{"name", sync.key.name}})},
+                                  {"rules", std::move(rules)}}),
+            name()));
   return plan;
 }
 

@@ -101,6 +101,16 @@ cluster::Write update(std::string_view resource, Value object, std::string_view 
   return write;
 }
 
+cluster::Write apply(std::string_view resource, Value object, std::string_view manager,
+                     std::string_view subresource) {
+  cluster::Write write = create(resource, std::move(object));
+  write.verb = cluster::Write::Verb::apply;
+  write.subresource = subresource;
+  write.field_manager = manager;
+  write.force = true;
+  return write;
+}
+
 cluster::Write remove(std::string_view resource, const Value& object) {
   cluster::Write write;
   write.verb = cluster::Write::Verb::remove;

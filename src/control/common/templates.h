@@ -40,6 +40,9 @@ void set_count(Value& status, std::string_view key, std::int64_t count);
 cluster::Write create(std::string_view resource, Value object);
 cluster::Write update(std::string_view resource, Value object, std::string_view subresource = {});
 cluster::Write remove(std::string_view resource, const Value& object);
+// Server-side apply of what the object says, which takes over from other managers.
+cluster::Write apply(std::string_view resource, Value object, std::string_view manager,
+                     std::string_view subresource = {});
 cluster::EventNote normal(const Value& object, std::string reason, std::string message);
 cluster::EventNote warning(const Value& object, std::string reason, std::string message);
 

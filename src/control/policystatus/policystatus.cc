@@ -28,18 +28,13 @@ cluster::Plan PolicyStatusController::reconcile(const cluster::Sync& sync) {
         .push_back(Value::object({{"fieldRef", one.field}, {"warning", one.text}}));
   const Value status =
       Value::object({{"observedGeneration", generation}, {"typeChecking", std::move(checking)}});
-  cluster::Write write =
-      create(kPolicies, Value::object({{"apiVersion", "admissionregistration.k8s.io/v1"},
-                                       {"kind", "ValidatingAdmissionPolicy"},
-                                       {"metadata", Value::object({{"name", sync.key.name}})},
-                                       {"status", status}}));
-  write.verb = cluster::Write::Verb::apply;
-  write.name = sync.key.name;
-  write.subresource = "status";
-  write.field_manager = name();
-  write.force = true;
   cluster::Plan plan;
-  plan.writes.push_back(std::move(write));
+  plan.writes.push_back(apply(kPolicies,
+                              Value::object({{"apiVersion", "admissionregistration.k8s.io/v1"},
+                                             {"kind", "ValidatingAdmissionPolicy"},
+                                             {"metadata", Value::object({{"name", sync.key.name}})},
+                                             {"status", status}}),
+                              name(), "status"));
   return plan;
 }
 

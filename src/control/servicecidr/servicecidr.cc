@@ -95,17 +95,13 @@ std::optional<cluster::Write> condition_write(const Value& range, bool ready, In
                                    {"message", message},
                                    {"lastTransitionTime", to_rfc3339(now)}});
   if (!reason.empty()) condition.set("reason", reason);
-  cluster::Write write = create(
+  return apply(
       kRanges,
       Value::object({{"apiVersion", "networking.k8s.io/v1"},
                      {"kind", "ServiceCIDR"},
                      {"metadata", Value::object({{"name", model::name_of(range)}})},
-                     {"status", Value::object({{"conditions", Value::array({condition})}})}}));
-  write.verb = cluster::Write::Verb::apply;
-  write.subresource = "status";
-  write.field_manager = "service-cidr-controller";
-  write.force = true;
-  return write;
+                     {"status", Value::object({{"conditions", Value::array({condition})}})}}),
+      "service-cidr-controller", "status");
 }
 
 Value with_finalizer(Value range, bool wanted) {
