@@ -10,6 +10,7 @@
 #include "model/meta.h"
 #include "model/selector.h"
 #include "registry/errors.h"
+#include "registry/follow.h"
 
 namespace keelson::api {
 namespace {
@@ -209,23 +210,9 @@ registry::Environment AccessControl::environment() {
 
 void AccessControl::attach(registry::Registry& registry) {
   registry_ = &registry;
-  role_watchers_.clear();
-  for (const std::string_view resource : {"rolebindings", "clusterrolebindings"}) {
-    registry::Request request;
-    request.verb = registry::Verb::watch;
-    request.group = "rbac.authorization.k8s.io";
-    request.version = "v1";
-    request.resource = resource;
-    request.identity.groups = {"system:masters"};
-    auto watcher = registry.watch(request);
-    if (!watcher.ok()) continue;
-    registry::Watcher* raw = watcher->get();
-    while (!raw->take(256).empty()) {}
-    raw->on_ready([this, raw] {
-      while (!raw->take(256).empty()) authorizer_.invalidate();
-    });
-    role_watchers_.push_back(std::move(watcher).value());
-  }
+  role_watchers_ = registry::follow(registry, "rbac.authorization.k8s.io",
+                                    {"rolebindings", "clusterrolebindings"},
+                                    [this] { authorizer_.invalidate(); });
   authorizer_.invalidate();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "model/meta.h"
+#include "registry/follow.h"
 
 namespace keelson::api {
 namespace {
@@ -169,22 +170,9 @@ struct FlowControl::Schema {
 
 FlowControl::FlowControl(host::Loop& loop, registry::Registry& registry, FlowOptions options)
     : loop_(loop), registry_(registry), options_(options) {
-  for (const std::string_view resource : {"flowschemas", "prioritylevelconfigurations"}) {
-    registry::Request request;
-    request.verb = registry::Verb::watch;
-    request.group = "flowcontrol.apiserver.k8s.io";
-    request.version = "v1";
-    request.resource = resource;
-    request.identity.groups = {"system:masters"};
-    auto watcher = registry_.watch(request);
-    if (!watcher.ok()) continue;
-    registry::Watcher* raw = watcher->get();
-    while (!raw->take(256).empty()) {}
-    raw->on_ready([this, raw] {
-      while (!raw->take(256).empty()) configured_ = false;
-    });
-    watchers_.push_back(std::move(watcher).value());
-  }
+  watchers_ = registry::follow(registry_, "flowcontrol.apiserver.k8s.io",
+                               {"flowschemas", "prioritylevelconfigurations"},
+                               [this] { configured_ = false; });
 }
 
 FlowControl::~FlowControl() {
