@@ -3,39 +3,28 @@
 
 #include <gtest/gtest.h>
 
-#include "host/virtual_loop.h"
-#include "registry/registry.h"
 #include "registry/service_ranges.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
-class AddressTest : public ::testing::Test {
+class AddressTest : public TestRegistry {
  protected:
   AddressTest() { restart(); }
   void restart(std::string range = "10.96.0.0/28") {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
     Settings settings;
     settings.service_range = std::move(range);
     settings.node_port_first = 30000;
     settings.node_port_last = 30003;
-    registry = std::make_unique<Registry>(*store, environment, settings);
-    EXPECT_TRUE(registry->start().ok());
+    open(environment(), std::move(settings));
   }
   Result<Response> execute(Verb verb, std::string_view resource, std::string_view name,
                            Value body = {}) {
-    Request out;
-    out.verb = verb;
-    out.version = "v1";
-    out.resource = resource;
-    if (resource == "services") out.namespace_ = "default";
-    if (resource != "services") out.group = "networking.k8s.io";
-    out.name = name;
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return registry->execute(out);
+    const bool is_service = resource == "services";
+    return registry->execute(request(verb, is_service ? "" : "networking.k8s.io",
+                                     std::string(resource), is_service ? "default" : "",
+                                     std::string(name), std::move(body)));
   }
   static Value service(std::string_view name, std::string_view address = {},
                        std::string_view type = "ClusterIP") {
@@ -63,11 +52,6 @@ class AddressTest : public ::testing::Test {
     range.edit("spec").edit("cidrs").push_back(cidr);
     return execute(Verb::create, "servicecidrs", "", range);
   }
-
-  host::VirtualLoop loop;
-  Prng rng{1};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
 };
 
 TEST_F(AddressTest, EachAddressOfAServiceIsAnObject) {

@@ -5,11 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "codec/json.h"
-#include "host/virtual_loop.h"
 #include "model/meta.h"
 #include "registry/authentication_map.h"
 #include "registry/service_route.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
@@ -22,39 +21,22 @@ Value json(std::string_view text) {
   return value.ok() ? *value : Value();
 }
 
-class ApiServicesTest : public ::testing::Test {
+class ApiServicesTest : public TestRegistry {
  protected:
   ApiServicesTest() {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    registry = std::make_unique<Registry>(
-        *store, environment,
-        Settings{.authentication = {{"requestheader-allowed-names", R"(["front-proxy-client"])"}}});
-    EXPECT_TRUE(registry->start().ok());
+    open(environment(),
+         {.authentication = {{"requestheader-allowed-names", R"(["front-proxy-client"])"}}});
     registry->follow_remote_apis([this](const std::string& name) { asked.push_back(name); });
   }
   Result<Response> run(Verb verb, std::string group, std::string resource, std::string ns,
                        std::string name, Value body = {}) {
-    Request out;
-    out.verb = verb;
-    out.group = std::move(group);
-    out.version = "v1";
-    out.resource = std::move(resource);
-    out.namespace_ = std::move(ns);
-    out.name = std::move(name);
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return registry->execute(out);
+    return registry->execute(request(verb, std::move(group), std::move(resource), std::move(ns),
+                                     std::move(name), std::move(body)));
   }
   std::string reason(const std::string& name) {
     return model::condition_of(registry->get(kServices, "", name), "Available")["reason"].str();
   }
 
-  host::VirtualLoop loop;
-  Prng rng{7};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
   std::vector<std::string> asked;
 };
 

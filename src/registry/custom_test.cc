@@ -2,43 +2,24 @@
 #include <gtest/gtest.h>
 
 #include "codec/json.h"
-#include "host/virtual_loop.h"
 #include "model/meta.h"
-#include "registry/registry.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
 constexpr std::string_view kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
 
-class CustomTest : public ::testing::Test {
+class CustomTest : public TestRegistry {
  protected:
   CustomTest() { restart(); }
   void restart() {
-    registry.reset();
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    environment.post = [this](std::function<void()> call) {
+    Environment with = environment();
+    with.post = [this](std::function<void()> call) {
       ++turns;
       loop.post(std::move(call));
     };
-    registry = std::make_unique<Registry>(*store, environment);
-    EXPECT_TRUE(registry->start().ok());
-  }
-  static Request request(Verb verb, std::string group, std::string resource, std::string ns,
-                         std::string name, Value body = {}) {
-    Request out;
-    out.verb = verb;
-    out.group = std::move(group);
-    out.version = "v1";
-    out.resource = std::move(resource);
-    out.namespace_ = std::move(ns);
-    out.name = std::move(name);
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return out;
+    open(std::move(with));
   }
   void define() {
     Value definition = *codec::parse_json(R"({
@@ -78,11 +59,7 @@ class CustomTest : public ::testing::Test {
     EXPECT_TRUE(store->commit(std::move(transaction)).ok());
   }
 
-  host::VirtualLoop loop;
-  Prng rng{1};
   int turns = 0;
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
 };
 
 TEST_F(CustomTest, ADefinitionWhoseStatusWasLostIsServedAfterARestart) {

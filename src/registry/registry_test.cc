@@ -3,35 +3,21 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
-#include "host/virtual_loop.h"
 #include "model/meta.h"
 #include "registry/errors.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
-class RegistryTest : public ::testing::Test {
+class RegistryTest : public TestRegistry {
  protected:
-  RegistryTest() {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    registry = std::make_unique<Registry>(*store, environment);
-    EXPECT_TRUE(registry->start().ok());
-  }
+  RegistryTest() { open(environment()); }
 
   Request request(Verb verb, std::string resource, std::string name = "", Value body = {}) {
-    Request out;
-    out.verb = verb;
-    out.version = "v1";
-    out.resource = std::move(resource);
-    const bool scoped = out.resource != "namespaces" && out.resource != "nodes";
-    if (scoped) out.namespace_ = "default";
-    out.name = std::move(name);
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return out;
+    const bool scoped = resource != "namespaces" && resource != "nodes";
+    return TestRegistry::request(verb, "", std::move(resource), scoped ? "default" : "",
+                                 std::move(name), std::move(body));
   }
   Response run(const Request& what) {
     auto result = registry->execute(what);
@@ -55,11 +41,6 @@ class RegistryTest : public ::testing::Test {
         .push_back(Value::object({{"name", "c"}, {"image", "example.com/i:1"}}));
     return out;
   }
-
-  host::VirtualLoop loop;
-  Prng rng{1};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
 };
 
 TEST_F(RegistryTest, AFreshServerHasItsNamespacesRolesAndService) {

@@ -1,33 +1,18 @@
 // Watches beyond the plain case: clients that do not read, long beginnings, revisions to come.
 #include <gtest/gtest.h>
 
-#include "host/virtual_loop.h"
 #include "model/meta.h"
-#include "registry/registry.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
-class WatchTest : public ::testing::Test {
+class WatchTest : public TestRegistry {
  protected:
-  WatchTest() {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    registry = std::make_unique<Registry>(*store, environment);
-    EXPECT_TRUE(registry->start().ok());
-  }
+  WatchTest() { open(environment()); }
   static Request request(Verb verb, std::string name = "", Value body = {}) {
-    Request out;
-    out.verb = verb;
-    out.version = "v1";
-    out.resource = "configmaps";
-    out.namespace_ = "default";
-    out.name = std::move(name);
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return out;
+    return TestRegistry::request(verb, "", "configmaps", "default", std::move(name),
+                                 std::move(body));
   }
   Value make(const std::string& name, const std::string& text = "v") {
     auto made =
@@ -42,11 +27,6 @@ class WatchTest : public ::testing::Test {
     EXPECT_TRUE(watcher.ok());
     return watcher.ok() ? std::move(*watcher) : nullptr;
   }
-
-  host::VirtualLoop loop;
-  Prng rng{1};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
 };
 
 TEST_F(WatchTest, AClientThatDoesNotReadIsToldToBeginAnew) {

@@ -2,36 +2,21 @@
 #include <gtest/gtest.h>
 
 #include "codec/json.h"
-#include "host/virtual_loop.h"
-#include "registry/registry.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
-class AnnotationsTest : public ::testing::Test {
+class AnnotationsTest : public TestRegistry {
  protected:
-  AnnotationsTest() {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    registry = std::make_unique<Registry>(*store, environment);
-    EXPECT_TRUE(registry->start().ok());
-  }
+  AnnotationsTest() { open(environment()); }
   Result<Response> run(Verb verb, std::string group, std::string resource, std::string ns,
                        std::string_view body) {
-    Request request;
-    request.verb = verb;
-    request.group = std::move(group);
-    request.version = "v1";
-    request.resource = std::move(resource);
-    request.namespace_ = std::move(ns);
-    request.body = codec::JsonDocument{*codec::parse_json(body), {}};
-    request.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    request.name = name;
-    request.subresource = subresource;
-    request.annotations = notes;
-    return registry->execute(request);
+    Request asked = request(verb, std::move(group), std::move(resource), std::move(ns), name,
+                            *codec::parse_json(body));
+    asked.subresource = subresource;
+    asked.annotations = notes;
+    return registry->execute(asked);
   }
   void policy(std::string_view rule) {
     ASSERT_TRUE(run(Verb::create, "admissionregistration.k8s.io", "validatingadmissionpolicies", "",
@@ -53,10 +38,6 @@ class AnnotationsTest : public ::testing::Test {
                     .ok());
   }
 
-  host::VirtualLoop loop;
-  Prng rng{7};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
-  std::unique_ptr<Registry> registry;
   std::string name, subresource;
   std::shared_ptr<std::map<std::string, std::string>> notes;
 };

@@ -2,41 +2,28 @@
 
 #include "base/text.h"
 #include "codec/json.h"
-#include "host/virtual_loop.h"
 #include "model/meta.h"
-#include "registry/registry.h"
-#include "store/store.h"
+#include "registry/test_registry.h"
 
 namespace keelson::registry {
 namespace {
 
 // Webhooks that answer when the test says so.
-class WebhooksTest : public ::testing::Test {
+class WebhooksTest : public TestRegistry {
  protected:
   WebhooksTest() {
-    Environment environment;
-    environment.now = [this] { return loop.now(); };
-    environment.rng = &rng;
-    environment.call_webhook = [this](const WebhookCall& call,
-                                      std::function<void(WebhookReply)> done) {
+    Environment with = environment();
+    with.call_webhook = [this](const WebhookCall& call, std::function<void(WebhookReply)> done) {
       calls.push_back({call, std::move(done)});
     };
-    registry = std::make_unique<Registry>(*store, environment);
-    EXPECT_TRUE(registry->start().ok());
+    open(std::move(with));
   }
 
   static Request request(Verb verb, std::string resource, std::string name, Value body) {
-    Request out;
-    out.verb = verb;
     const bool hook = resource.find("webhookconfigurations") != std::string::npos;
-    out.group = hook ? "admissionregistration.k8s.io" : "";
-    out.version = "v1";
-    out.resource = std::move(resource);
-    if (!hook) out.namespace_ = "default";
-    out.name = std::move(name);
-    out.body = codec::JsonDocument{std::move(body), {}};
-    out.identity = {"admin", "", {"system:masters", "system:authenticated"}, {}};
-    return out;
+    return TestRegistry::request(verb, hook ? "admissionregistration.k8s.io" : "",
+                                 std::move(resource), hook ? "" : "default", std::move(name),
+                                 std::move(body));
   }
   void configure(const char* kind) {
     Value body = *codec::parse_json(R"({"metadata":{"name":"c"},"webhooks":[{"name":"a.example.com",
@@ -70,12 +57,8 @@ class WebhooksTest : public ::testing::Test {
         {{"metadata", Value::object({{"name", "m"}})}, {"data", Value::object({{"k", value}})}});
   }
 
-  host::VirtualLoop loop;
-  Prng rng{1};
-  std::unique_ptr<store::Store> store = store::Store::in_memory(loop);
   std::vector<std::pair<WebhookCall, std::function<void(WebhookReply)>>> calls;
   std::vector<Result<Response>> results;
-  std::unique_ptr<Registry> registry;
 };
 
 TEST_F(WebhooksTest, ARequestWaitsWhileOthersGoOn) {
