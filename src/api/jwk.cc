@@ -7,6 +7,7 @@
 #include <openssl/rsa.h>
 
 #include "base/text.h"
+#include "codec/json.h"
 
 namespace keelson::api {
 namespace {
@@ -93,6 +94,20 @@ const EVP_MD* digest_of(std::string_view method) {
 }
 
 }  // namespace
+
+std::optional<SignedToken> SignedToken::parse(std::string_view token) {
+  const std::size_t first = token.find('.'), last = token.rfind('.');
+  if (first == std::string_view::npos || last == first) return std::nullopt;
+  const auto head_text = from_base64url(token.substr(0, first));
+  const auto claims_text = from_base64url(token.substr(first + 1, last - first - 1));
+  auto signature = from_base64url(token.substr(last + 1));
+  if (!head_text || !claims_text || !signature) return std::nullopt;
+  auto head = codec::parse_json(*head_text);
+  auto claims = codec::parse_json(*claims_text);
+  if (!head.ok() || !claims.ok()) return std::nullopt;
+  return SignedToken{std::move(head).value(), std::move(claims).value(), token.substr(0, last),
+                     std::move(*signature)};
+}
 
 std::optional<Jwk> Jwk::parse(const Value& given) {
   if (const std::string_view use = given["use"].as_string(); !use.empty() && use != "sig")

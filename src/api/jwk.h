@@ -1,4 +1,5 @@
-// JSON Web Keys that verify signatures: RSA and elliptic curves (RFC 7517, 7518).
+// Signed tokens (JWT in the compact form, RFC 7515) and JSON Web Keys that verify their signatures:
+// RSA and elliptic curves (RFC 7517, 7518).
 #pragma once
 
 #include <memory>
@@ -11,6 +12,14 @@
 struct evp_pkey_st;
 
 namespace keelson::api {
+
+// A token taken apart; nothing of it is verified.
+struct SignedToken {
+  codec::Value head, claims;
+  std::string_view text;  // what is signed; of the token, which must outlive this
+  std::string signature;
+  static std::optional<SignedToken> parse(std::string_view token);
+};
 
 class Jwk {
  public:

@@ -308,26 +308,13 @@ Result<void> OidcIssuer::set_keys(const Value& key_set) {
   return {};
 }
 
-struct OidcIssuer::Parsed {
-  Value head, claims;
-  std::string_view text;  // what is signed; of the token
-  std::string signature;
-};
-
-std::optional<OidcIssuer::Parsed> OidcIssuer::parse(std::string_view token) const {
-  const std::size_t first = token.find('.'), last = token.rfind('.');
-  if (first == std::string_view::npos || last == first) return std::nullopt;
-  const auto head_text = from_base64url(token.substr(0, first));
-  const auto claims_text = from_base64url(token.substr(first + 1, last - first - 1));
-  const auto signature = from_base64url(token.substr(last + 1));
-  if (!head_text || !claims_text || !signature) return std::nullopt;
-  const auto head = codec::parse_json(*head_text);
-  const auto claims = codec::parse_json(*claims_text);
-  if (!head.ok() || !claims.ok() || (*claims)["iss"].as_string() != url_) return std::nullopt;
-  return Parsed{*head, *claims, token.substr(0, last), *signature};
+std::optional<SignedToken> OidcIssuer::parse(std::string_view token) const {
+  auto parsed = SignedToken::parse(token);
+  if (parsed && parsed->claims["iss"].as_string() != url_) return std::nullopt;
+  return parsed;
 }
 
-bool OidcIssuer::is_signed(const Parsed& token) const {
+bool OidcIssuer::is_signed(const SignedToken& token) const {
   const std::string_view id = token.head["kid"].as_string();
   return std::any_of(keys_->list.begin(), keys_->list.end(), [&](const Jwk& key) {
     return (id.empty() || key.id() == id) &&

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/authentication.h"
+#include "api/jwk.h"
 
 namespace keelson::api {
 
@@ -41,12 +42,11 @@ class OidcIssuer final : public TokenReader {
   bool renew(std::string_view token, std::function<void()> done) const override;
 
  private:
-  struct Parsed;
   struct Keys;
   struct Rules;
   OidcIssuer();
-  std::optional<Parsed> parse(std::string_view token) const;
-  bool is_signed(const Parsed& token) const;
+  std::optional<SignedToken> parse(std::string_view token) const;
+  bool is_signed(const SignedToken& token) const;
   Result<void> check(const Value& claims, Instant now) const;
   Result<Identity> identity_of(const Value& claims) const;
 
