@@ -1,6 +1,5 @@
 // Subresources whose body is not their object: scale, binding, eviction, the options of
-// connections; and kinds that are
-// answered and forgotten.
+// connections; and kinds that are answered and forgotten.
 #pragma once
 
 #include "registry/state.h"
