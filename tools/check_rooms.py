@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks the dependency rule: a file in src/ROOM includes only its own room and the rooms of its keelson_room line.
 
-A test (*_test.cc) may also include what those rooms are built on, to set its scene: it is linked anyway.
+A test (*_test.cc, and test_*.h for what several share) may also include what those rooms are built on, to set its scene:
+it is linked anyway.
 
 The lines in CMakeLists.txt are the one place where the order of the rooms stands. Siblings inside src/control never
 include each other; src/control/common is the exception that all of them share.
@@ -37,7 +38,8 @@ def main():
         if path.suffix not in ('.h', '.cc'): continue
         parts = path.relative_to(ROOT / 'src').parts
         room = parts[0]
-        allowed = below(room, uses) if path.name.endswith('_test.cc') else uses.get(room, set())
+        is_test = path.name.endswith('_test.cc') or (path.name.startswith('test_') and path.suffix == '.h')
+        allowed = below(room, uses) if is_test else uses.get(room, set())
         for include in INCLUDE.findall(path.read_text()):
             target = include.split('/')
             where = path.relative_to(ROOT)
