@@ -145,7 +145,6 @@ struct WatchEvent {
   Type type = Type::added;
   Object
       object;  // of deleted: the last state, with the revision of the deletion; of error: a Status
-  Object before;  // in-process watchers only: the state before, empty for added
   std::int64_t revision = 0;
 };
 std::string_view to_text(WatchEvent::Type type);  // "ADDED"
