@@ -5,11 +5,13 @@ A test (*_test.cc, and test_*.h for what several share) may also include what th
 it is linked anyway.
 
 The lines in CMakeLists.txt are the one place where the order of the rooms stands. Siblings inside src/control never
-include each other; src/control/common is the exception that all of them share.
+include each other; src/control/common is the exception that all of them share. The folders of src/api have an order.
 """
 import pathlib, re, sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The folders of src/api, lowest first: each includes only itself and those before it. Its other files may include all.
+API = ('http', 'access', 'audit', 'fairness', 'answers', 'sessions', 'documents', 'outgoing')
 ROOM = re.compile(r'^keelson_room\((\w+)(?:\s+USES\s+([\w\s]+?))?(?:\s+LIBS\b.*)?\)$', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
@@ -49,6 +51,9 @@ def main():
                 continue
             if target[0] != room and target[0] not in allowed:
                 faults.append(f'{where}: room {room} may not include {include}')
+            if room == 'api' == target[0] and len(parts) > 2 and not path.name.endswith('_test.cc') and \
+                    target[1] not in API[:API.index(parts[1]) + 1]:
+                faults.append(f'{where}: {parts[1]} is below {include}')
             if room == 'control' == target[0] and len(parts) > 2 and len(target) > 2 \
                     and target[1] not in (parts[1], 'common'):
                 faults.append(f'{where}: controllers meet through objects, not through {include}')

@@ -8,7 +8,7 @@ CODE = ('.h', '.cc')
 OUTSIDE = re.compile(r'\b(std::chrono::(system|steady|high_resolution)_clock|std::random_device|std::thread\b|std::async'
                      r'|std::mt19937|std::uniform_\w+_distribution|gettimeofday|clock_gettime|sleep_for|usleep|nanosleep'
                      r'|getrandom|RAND_bytes)')
-OUTSIDE_FREE = ('host/linux', 'app', 'api/tls', 'api/pki', 'api/encryption_at_rest', 'node/stand_in', 'node/keeper')
+OUTSIDE_FREE = ('host/linux', 'app', 'api/http/tls', 'api/access/pki', 'api/encryption_at_rest', 'node/stand_in', 'node/keeper')
 LIMITS = {'.h': 400, '.cc': 900}  # hard limits; the soft ones (200 and 500) are in docs/contributing
 
 

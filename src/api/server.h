@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "api/access_control.h"
-#include "api/aggregator.h"
-#include "api/audit.h"
-#include "api/flow_control.h"
-#include "api/http_server.h"
+#include "api/access/access_control.h"
+#include "api/audit/audit.h"
+#include "api/fairness/flow_control.h"
+#include "api/http/http_server.h"
+#include "api/outgoing/aggregator.h"
 #include "base/prng.h"
 #include "cluster/pod_streams.h"
 #include "host/loop.h"

@@ -3,11 +3,11 @@
 // pkg/registry/core/pod/strategy.go.
 #include <algorithm>
 
-#include "api/proxy.h"
-#include "api/remote_session.h"
+#include "api/http/spdy.h"
+#include "api/http/websocket.h"
+#include "api/outgoing/proxy.h"
 #include "api/server_state.h"
-#include "api/spdy.h"
-#include "api/websocket.h"
+#include "api/sessions/remote_session.h"
 #include "base/text.h"
 #include "model/meta.h"
 #include "registry/errors.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "api/openapi.h"
-#include "api/openapi_wire.h"
+#include "api/documents/openapi.h"
+#include "api/documents/openapi_wire.h"
 #include "api/server_state.h"
 #include "base/text.h"
 #include "codec/protobuf.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/answers/stall_limit.h"
 #include "api/server_state.h"
-#include "api/stall_limit.h"
 #include "base/text.h"
 #include "codec/yaml.h"
 #include "model/meta.h"

@@ -8,16 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "api/discovery.h"
-#include "api/document_cache.h"
-#include "api/encode.h"
-#include "api/flow_control.h"
-#include "api/protobuf_answers.h"
-#include "api/remote_session.h"
-#include "api/request_info.h"
+#include "api/access/request_info.h"
+#include "api/answers/encode.h"
+#include "api/answers/protobuf_answers.h"
+#include "api/answers/watch_body.h"
+#include "api/documents/discovery.h"
+#include "api/documents/document_cache.h"
+#include "api/fairness/flow_control.h"
 #include "api/server.h"
 #include "api/server_metrics.h"
-#include "api/watch_body.h"
+#include "api/sessions/remote_session.h"
 
 namespace keelson::api {
 

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "api/pki.h"
+#include "api/access/pki.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/protobuf.h"

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "api/audit_file.h"
+#include "api/audit/audit_file.h"
 #include "api/encryption_at_rest.h"
 #include "base/text.h"
 #include "host/linux/files.h"

@@ -4,10 +4,10 @@
 #include <functional>
 #include <memory>
 
-#include "api/audit.h"
-#include "api/authentication.h"
+#include "api/access/authentication.h"
+#include "api/access/oidc.h"
+#include "api/audit/audit.h"
 #include "api/encryption_at_rest.h"
-#include "api/oidc.h"
 #include "app/engine.h"
 #include "host/files.h"
 #include "host/loop.h"

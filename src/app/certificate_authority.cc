@@ -1,7 +1,7 @@
 // See certificate_authority.h.
 #include "app/certificate_authority.h"
 
-#include "api/certificate_requests.h"
+#include "api/access/certificate_requests.h"
 #include "base/text.h"
 
 namespace keelson::app {

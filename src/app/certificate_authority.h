@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/pki.h"
+#include "api/access/pki.h"
 #include "control/certificates/certificates.h"
 
 namespace keelson::app {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <fstream>
 
-#include "api/access_control.h"
-#include "api/pki.h"
+#include "api/access/access_control.h"
+#include "api/access/pki.h"
+#include "api/access/tokens.h"
+#include "api/http/tls.h"
+#include "api/outgoing/webhook_client.h"
 #include "api/server.h"
-#include "api/tls.h"
-#include "api/tokens.h"
-#include "api/webhook_client.h"
 #include "app/api_files.h"
 #include "app/certificate_authority.h"
 #include "app/engine_metrics.h"

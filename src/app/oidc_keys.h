@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "api/oidc.h"
+#include "api/access/oidc.h"
 #include "host/loop.h"
 
 namespace keelson::app {

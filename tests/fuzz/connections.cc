@@ -3,12 +3,12 @@
 #include <memory>
 #include <utility>
 
-#include "api/http1_parser.h"
-#include "api/http1_response.h"
-#include "api/http_connection.h"
-#include "api/spdy.h"
-#include "api/test_stream.h"
-#include "api/websocket.h"
+#include "api/http/http1_parser.h"
+#include "api/http/http1_response.h"
+#include "api/http/http_connection.h"
+#include "api/http/spdy.h"
+#include "api/http/test_stream.h"
+#include "api/http/websocket.h"
 #include "fuzz.h"
 #include "host/virtual_loop.h"
 

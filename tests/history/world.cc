@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "api/pki.h"
+#include "api/access/pki.h"
 #include "api/server.h"
 #include "base/check.h"
 #include "base/text.h"
