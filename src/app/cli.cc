@@ -43,13 +43,17 @@ void add_common(CLI::App* command, CommonOptions& options, bool json = false) {
 // "keelson up: PATHS is required; keelson up --help says more"
 std::string explain(const CLI::App* program, const CLI::Error& error) {
   std::string command = "keelson";
+  // A group of options is a subcommand without a name.
+  const auto is_command = [](const CLI::App* app) { return !app->get_name().empty(); };
+  const auto is_given = [&](const CLI::App* app) { return is_command(app) && app->parsed(); };
   const CLI::App* app = program;
-  while (!app->get_subcommands().empty()) {
-    app = app->get_subcommands().front();
+  for (auto given = app->get_subcommands(is_given); !given.empty();
+       given = app->get_subcommands(is_given)) {
+    app = given.front();
     command += " " + app->get_name();
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
-      !app->get_subcommands([](const CLI::App*) { return true; }).empty())
+      !app->get_subcommands(is_command).empty())
     return command + ": a command is required; " + command + " --help lists them\n";
   return command + ": " + error.what() + "; " + command + " --help says more\n";
 }
