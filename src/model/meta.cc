@@ -104,6 +104,10 @@ bool pod_is_finished(const Value& pod) {
   return phase == "Succeeded" || phase == "Failed";
 }
 
+bool is_sidecar(const Value& container) {
+  return container["restartPolicy"].as_string() == "Always";
+}
+
 GroupVersion group_version_of(std::string_view api_version) {
   const std::size_t slash = api_version.find('/');
   if (slash == std::string_view::npos) return {"", std::string(api_version)};

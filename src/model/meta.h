@@ -43,6 +43,8 @@ bool condition_is_true(const Value& object, std::string_view type);
 
 bool pod_is_ready(const Value& pod);
 bool pod_is_finished(const Value& pod);  // phase Succeeded or Failed
+// Of an init container: it goes on beside the others, as its restartPolicy is Always.
+bool is_sidecar(const Value& container);
 
 // "apps" and "v1" from "apps/v1"; "" and "v1" from "v1".
 struct GroupVersion {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/meta.h"
+
 namespace keelson::model {
 
 using codec::Value;
@@ -71,7 +73,7 @@ ResourceList sum_of_containers(const Value& pod, std::string_view part,
     sum.add(container_amounts(pod, container, part, options.use_status, options));
   ResourceList sidecars, initialisation;
   for (const Value& container : spec["initContainers"].elements()) {
-    const bool sidecar = container["restartPolicy"].as_string() == "Always";
+    const bool sidecar = is_sidecar(container);
     ResourceList step =
         container_amounts(pod, container, part, options.use_status && sidecar, options);
     if (sidecar) {

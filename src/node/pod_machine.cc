@@ -180,7 +180,7 @@ bool PodMachine::advance_init(Decision& decision, Instant now, std::vector<std::
     bool later_ran = others_ran;
     for (std::size_t j = i + 1; j < list.size(); j++)
       if (run_here(list[j]) != nullptr) later_ran = true;
-    if (is_sidecar(container)) {
+    if (model::is_sidecar(container)) {
       const bool running = run != nullptr && run->running();
       if (running) check_probes(decision, now, *run, true);
       const bool busy = run != nullptr && run->state == ContainerRun::State::created;

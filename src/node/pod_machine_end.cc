@@ -81,7 +81,7 @@ bool PodMachine::has_turn(const ContainerRun& run) const {
   const auto own = std::find_if(init.begin(), init.end(), [&](const Value& container) {
     return container["name"].as_string() == run.container;
   });
-  if (own == init.end() || !is_sidecar(*own)) return true;
+  if (own == init.end() || !model::is_sidecar(*own)) return true;
   return std::none_of(runs_.begin(), runs_.end(), [&](const ContainerRun& other) {
     if (!other.running() || other.id == run.id) return false;
     const auto at = std::find_if(init.begin(), init.end(), [&](const Value& container) {

@@ -39,10 +39,6 @@ Runs runs_of(const std::vector<ContainerRun>& runs, std::string_view container) 
   return found;
 }
 
-bool is_sidecar(const Value& container) {
-  return container["restartPolicy"].as_string() == "Always";
-}
-
 const Value& container_named(const Value& pod, std::string_view name) {
   for (const std::string_view list : kLists)
     for (const Value& container : pod["spec"][list].elements())

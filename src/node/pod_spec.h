@@ -13,7 +13,6 @@ namespace keelson::node {
 
 using codec::Value;
 
-bool is_sidecar(const Value& container);  // an init container with restartPolicy Always
 // The container of any list of the spec with this name; null if there is none.
 const Value& container_named(const Value& pod, std::string_view name);
 // "spec.containers{web}", as events about a container carry it; empty if there is none.

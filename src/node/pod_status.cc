@@ -175,7 +175,7 @@ class Statuses {
     const ContainerRun* run = runs.latest;
     if (run != nullptr) {
       if (run->running()) return;
-      if (init && run->exited() && run->exit_code == 0 && !is_sidecar(container)) return;
+      if (init && run->exited() && run->exit_code == 0 && !model::is_sidecar(container)) return;
       if (run->exited() && !should_restart(input_.pod, container, run->exit_code)) return;
     }
     const auto wait = input_.waits.find(container["name"].str());
@@ -188,7 +188,7 @@ class Statuses {
     const ContainerRun* run = runs.latest;
     const bool running = run != nullptr && run->running();
     status.set("started", running && input_.prober.is_started(input_.pod, *run));
-    if (init && !is_sidecar(container))
+    if (init && !model::is_sidecar(container))
       status.set("ready", status["state"].has("terminated") &&
                               status["state"]["terminated"]["exitCode"].as_int() == 0);
     else
@@ -212,7 +212,7 @@ void count_init(const StatusInput& input, const Value& statuses, PhaseCount& cou
   for (const Value& container : input.pod["spec"]["initContainers"].elements()) {
     const Value& status = status_named(statuses, container["name"].as_string());
     const Value& state = status["state"];
-    if (is_sidecar(container)) {
+    if (model::is_sidecar(container)) {
       if (state.has("running")) {
         if (!status["started"].as_bool()) count.pending_sidecar++;
         count.running++;
@@ -309,7 +309,7 @@ Condition containers_ready(const StatusInput& input, const Value& init, const Va
       unready.push_back(container["name"].str());
   };
   for (const Value& container : input.pod["spec"]["initContainers"].elements())
-    if (is_sidecar(container)) look(container, init);
+    if (model::is_sidecar(container)) look(container, init);
   for (const Value& container : input.pod["spec"]["containers"].elements())
     look(container, regular);
   if (phase == "Failed" || (phase == "Succeeded" && unknown.empty()))
@@ -341,7 +341,7 @@ Condition initialized(const StatusInput& input, const Value& init, const Value& 
   std::vector<std::string> unknown, incomplete;
   for (const Value& container : input.pod["spec"]["initContainers"].elements()) {
     const Value& status = status_named(init, container["name"].as_string());
-    const std::string_view proof = is_sidecar(container) ? "started" : "ready";
+    const std::string_view proof = model::is_sidecar(container) ? "started" : "ready";
     if (status.is_null())
       unknown.push_back(container["name"].str());
     else if (!status[proof].as_bool())

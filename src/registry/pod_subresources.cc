@@ -134,7 +134,6 @@ Error budget_error(const std::string& why, std::int64_t retry_seconds) {
   return error;
 }
 
-// Takes one disruption from the budget: the write to store with the eviction, or a refusal.
 // Why a budget allows no disruption.
 std::string why_exhausted(const Value& budget) {
   const std::string start = "The disruption budget " + std::string(model::name_of(budget));
@@ -164,6 +163,7 @@ void mark_exhausted(Value& budget, Instant now) {
                                               {"lastTransitionTime", to_rfc3339(now)}}));
 }
 
+// Takes one disruption from the budget, or refuses.
 Result<void> take_disruption(Registry::State& state, Call& call, const Value& budget,
                              std::string_view pod, bool dry) {
   const std::string name(model::name_of(budget));

@@ -104,8 +104,7 @@ PodPointer make_pod_info(const Value& pod) {
   parse_affinity(*info, affinity["podAntiAffinity"], info->required_anti_affinity,
                  info->preferred_anti_affinity);
   for (const Value& container : spec["initContainers"].elements())
-    if (container["restartPolicy"].as_string() == "Always")
-      collect_ports(container, info->host_ports);
+    if (model::is_sidecar(container)) collect_ports(container, info->host_ports);
   for (const Value& container : spec["containers"].elements())
     collect_ports(container, info->host_ports);
   for (const Value& volume : spec["volumes"].elements())

@@ -73,10 +73,6 @@ Groups group(const Situation& s, const Samples& samples, const std::string& reso
   return groups;
 }
 
-bool is_sidecar(const Value& container) {
-  return container["restartPolicy"].as_string() == "Always";
-}
-
 // The pod's request where pod-level requests are set: those, and for what they leave out the sum
 // over containers.
 Result<std::int64_t> pod_level_request(const Value& pod, const std::string& resource) {
@@ -93,7 +89,7 @@ Result<std::int64_t> container_requests(const Value& pod, const std::string& con
   const std::string name(model::name_of(pod));
   std::vector<Value> all = pod.at("spec.containers").elements();
   for (const Value& c : pod.at("spec.initContainers").elements())
-    if (is_sidecar(c)) all.push_back(c);
+    if (model::is_sidecar(c)) all.push_back(c);
   std::int64_t total = 0;
   for (const Value& c : all) {
     if (!container.empty() && c["name"].as_string() != container) continue;

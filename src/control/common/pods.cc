@@ -41,7 +41,7 @@ Restarts restarts_of(const Value& pod) {
   for (const Value& status : pod["status"]["containerStatuses"].elements())
     most.regular = std::max(most.regular, status["restartCount"].as_int());
   for (const Value& container : pod["spec"]["initContainers"].elements()) {
-    if (container["restartPolicy"].as_string() != "Always") continue;
+    if (!model::is_sidecar(container)) continue;
     for (const Value& status : pod["status"]["initContainerStatuses"].elements())
       if (status["name"] == container["name"])
         most.sidecar = std::max(most.sidecar, status["restartCount"].as_int());

@@ -21,7 +21,7 @@ std::int64_t target_port(const Value& port, const Value& pod) {
   const Value protocol = port["protocol"].is_null() ? Value("TCP") : port["protocol"];
   const auto search = [&](const Value& containers, bool sidecars_only) -> std::int64_t {
     for (const Value& c : containers.elements()) {
-      if (sidecars_only && c["restartPolicy"].as_string() != "Always") continue;
+      if (sidecars_only && !model::is_sidecar(c)) continue;
       for (const Value& p : c["ports"].elements())
         if (p["name"] == target &&
             (p["protocol"].is_null() ? Value("TCP") : p["protocol"]) == protocol)

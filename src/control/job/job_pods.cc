@@ -65,8 +65,7 @@ std::optional<Instant> containers_ended_at(const Value& pod) {
     if (!add(status)) return std::nullopt;
   std::set<std::string> sidecars;
   for (const Value& container : pod["spec"]["initContainers"].elements())
-    if (container["restartPolicy"].as_string() == "Always")
-      sidecars.insert(container["name"].str());
+    if (model::is_sidecar(container)) sidecars.insert(container["name"].str());
   for (const Value& status : pod["status"]["initContainerStatuses"].elements())
     if (sidecars.contains(status["name"].str()) && !add(status)) return std::nullopt;
   return latest;

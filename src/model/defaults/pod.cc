@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "model/defaults/rules.h"
 #include "model/image_name.h"
+#include "model/meta.h"
 #include "model/quantity.h"
 
 namespace keelson::model {
@@ -65,7 +66,7 @@ std::map<std::string, Quantity> aggregate(const Value& spec, std::string_view pa
   for (const Value& c : spec["containers"].elements()) add_to(sums, c["resources"][part]);
   for (const Value& c : spec["initContainers"].elements()) {
     std::map<std::string, Quantity> here;
-    if (c["restartPolicy"].as_string() == "Always") {
+    if (is_sidecar(c)) {
       add_to(sums, c["resources"][part]);
       add_to(sidecars, c["resources"][part]);
       here = sidecars;

@@ -64,7 +64,7 @@ struct PodSummary {
 
 bool is_restartable(const Value& pod, std::string_view container) {
   for (const Value& one : pod["spec"]["initContainers"].elements())
-    if (one["name"].as_string() == container) return one["restartPolicy"].as_string() == "Always";
+    if (one["name"].as_string() == container) return model::is_sidecar(one);
   return false;
 }
 
@@ -149,7 +149,7 @@ PodSummary summarize_pod(const Value& pod) {
       out.reason = "SchedulingGated";
   out.total = std::ssize(pod["spec"]["containers"].elements());
   for (const Value& one : pod["spec"]["initContainers"].elements())
-    if (one["restartPolicy"].as_string() == "Always") ++out.total;
+    if (model::is_sidecar(one)) ++out.total;
   const bool initializing = summarize_init(pod, out, restartable);
   if (!initializing || model::condition_is_true(pod, "Initialized")) {
     out.restarts = restartable.restarts;
