@@ -9,6 +9,7 @@
 #include "api/server_state.h"
 #include "api/sessions/remote_session.h"
 #include "base/text.h"
+#include "model/cel/address.h"
 #include "model/meta.h"
 #include "registry/errors.h"
 #include "registry/service_route.h"
@@ -312,7 +313,8 @@ void serve_port_forward(Server::State& state, const ExchangePtr& exchange,
 
 // A port of a pod: its number, its name in a container, or empty for the first one.
 int pod_port(const Value& pod, const std::string& port) {
-  if (const auto number = parse_int(port)) return static_cast<int>(*number);
+  if (const auto number = parse_int(port))
+    return *number > 0 && *number <= 65535 ? static_cast<int>(*number) : 0;
   for (const Value& container : pod["spec"]["containers"].elements())
     for (const Value& one : container["ports"].elements())
       if (port.empty() || one["name"].as_string() == port)
@@ -387,9 +389,10 @@ Result<Dial> dial_node_target(Server::State& state, const ProxyTarget& target, b
   std::string address;
   for (const Value& one : node["status"]["addresses"].elements())
     if (address.empty() || one["type"].as_string() == "InternalIP") address = one["address"].str();
-  const bool local = address.starts_with("127.") || address == "::1" ||
-                     address.starts_with("169.254.") || address == "localhost";
-  if (address.empty() || local || !port || *port <= 0 || *port > 65535) return not_allowed();
+  // Not to ourselves, nor to a cloud's metadata, in whichever of their spellings ("0.0.0.0").
+  const auto place = model::cel::parse_address(address);
+  const bool allowed = place.ok() && !place->is_v4_in_v6() && place->is_global_unicast();
+  if (!allowed || !port || *port <= 0 || *port > 65535) return not_allowed();
   // The kubelet itself speaks TLS only.
   secure = secure || (target.scheme.empty() && *port == kubelet);
   return dial_socket(state.parts.sockets, address, static_cast<int>(*port));

@@ -462,5 +462,25 @@ TEST_F(ServerTest, ServesComputedGroups) {
   EXPECT_EQ(ask("GET", root).json()["resources"][0]["kind"].as_string(), "NodeMetrics");
 }
 
+TEST_F(ServerTest, NobodyTakesOverTheGroupThatSaysWhoServesWhat) {
+  const std::string path = "/apis/apiregistration.k8s.io/v1/apiservices";
+  EXPECT_EQ(ask("POST", path, R"({"metadata": {"name": "v1.apiregistration.k8s.io"}, "spec": {
+                "group": "apiregistration.k8s.io", "version": "v1", "groupPriorityMinimum": 100,
+                "versionPriority": 10, "insecureSkipTLSVerify": true,
+                "service": {"name": "x", "namespace": "default"}}})")
+                .code,
+            201);
+  EXPECT_EQ(ask("GET", path).code, 200);
+  EXPECT_EQ(ask("DELETE", path + "/v1.apiregistration.k8s.io").code, 200);
+}
+
+TEST_F(ServerTest, UnknownFieldsWithoutNumberAreToldInPart) {
+  std::string body = R"({"metadata": {"name": "many"})";
+  for (int i = 0; i < 50'000; ++i) body += ", \"u" + std::to_string(i) + "\": 1";
+  const Answer answer = ask("POST", "/api/v1/namespaces/default/configmaps", body + "}");
+  EXPECT_EQ(answer.code, 201);
+  EXPECT_EQ(answer.headers.all("warning").size(), 100U);
+}
+
 }  // namespace
 }  // namespace keelson::api

@@ -510,6 +510,10 @@ std::optional<Error> check_identity(const Value& value, const Identity& want,
              want.api() + ")");
 }
 
+// As many faults of strictness are told as sigs.k8s.io/json keeps.
+constexpr std::size_t kFaultsMax = 100;
+constexpr std::size_t kOrderedWorkMax = 32 * 1024 * 1024;  // bytes searched for places
+
 // YAML's parser names lines instead of fields.
 bool is_yaml_fault(std::string_view duplicate) {
   return duplicate.starts_with("line ");
@@ -532,6 +536,7 @@ Result<Decoded> finish(Value object, std::vector<std::string> strict, const Iden
                        FieldValidation validation) {
   Decoded decoded;
   decoded.object = std::move(object);
+  if (strict.size() > kFaultsMax) strict.resize(kFaultsMax);
   if (strict.empty() || validation == FieldValidation::ignore) return decoded;
   if (validation == FieldValidation::warn) {
     decoded.warnings = std::move(strict);
@@ -547,7 +552,9 @@ std::vector<std::string> strict_errors(const std::vector<std::string>& unknown,
                                        const std::vector<std::string>& duplicates,
                                        std::string_view source) {
   std::vector<std::pair<std::size_t, std::string>> all;
-  const bool order = unknown.size() + duplicates.size() > 1 && !source.empty();
+  const std::size_t count = unknown.size() + duplicates.size();
+  // Each place is a search through the text: of very many the order is not worth the time.
+  const bool order = count > 1 && !source.empty() && count <= kOrderedWorkMax / source.size();
   for (const std::string& path : duplicates)
     if (is_yaml_fault(path))
       all.emplace_back(0, path);
@@ -558,9 +565,11 @@ std::vector<std::string> strict_errors(const std::vector<std::string>& unknown,
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> texts;
-  for (auto& [place, text] : all)
+  for (auto& [place, text] : all) {
+    if (texts.size() == kFaultsMax) break;
     if (std::find(texts.begin(), texts.end(), text) == texts.end())
       texts.push_back(std::move(text));
+  }
   return texts;
 }
 

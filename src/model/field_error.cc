@@ -2,6 +2,7 @@
 #include "model/field_error.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "codec/json.h"
@@ -159,10 +160,12 @@ void FieldErrors::add(FieldErrors other) {
 }
 
 std::string FieldErrors::text() const {
+  // One request may have hundreds of thousands of errors.
+  std::set<std::string> seen;
   std::vector<std::string> texts;
   for (const FieldError& error : list_) {
     std::string one = error.text();
-    if (std::find(texts.begin(), texts.end(), one) == texts.end()) texts.push_back(std::move(one));
+    if (seen.insert(one).second) texts.push_back(std::move(one));
   }
   if (texts.size() == 1) return texts.front();
   return '[' + join(texts, ", ") + ']';

@@ -12,6 +12,7 @@ namespace keelson::api {
 namespace {
 
 constexpr std::string_view kServices = "apiservices.apiregistration.k8s.io";
+constexpr std::string_view kOwnGroup = "apiregistration.k8s.io";
 constexpr std::string_view kSlices = "endpointslices.discovery.k8s.io";
 constexpr Duration kAskMax = Duration::seconds(5);
 constexpr Duration kAgain = Duration::seconds(30);
@@ -134,6 +135,8 @@ void Aggregator::refresh() {
   for (const Value& one : registry_.list(kServices)) {
     const Value& spec = one["spec"];
     if (spec["service"].is_null()) continue;
+    // Nobody could take back a version of the group that says who serves what.
+    if (spec["group"].as_string() == kOwnGroup) continue;
     remotes_[{spec["group"].str(), spec["version"].str()}] = {
         std::string(model::name_of(one)), spec["group"].str(), spec["version"].str(), spec,
         model::condition_is_true(one, "Available")};
@@ -213,6 +216,7 @@ Result<Forwarding> Aggregator::plan(const Remote& remote, const HttpRequest& req
   if (!audit_id.empty()) out.headers.add("audit-id", audit_id);
   out.dropped = {"x-remote-user", "x-remote-uid", "x-remote-group", "x-remote-extra-", "audit-id"};
   out.loop = &loop_;
+  out.no_redirects = true;  // a client with rights here must not be led elsewhere
   // What clients read to learn the resources of a server must not hang.
   std::string_view path = request.path;
   while (path.ends_with('/')) path.remove_suffix(1);

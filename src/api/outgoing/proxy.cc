@@ -27,6 +27,11 @@ bool is_dropped(std::string_view name) {
          name.starts_with("impersonate-");
 }
 
+// What no value of a header field has.
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+}
+
 bool is_upgrade(const HttpRequest& request) {
   return request.headers.has_token("connection", "upgrade") && request.headers.has("upgrade");
 }
@@ -77,6 +82,11 @@ class Proxied final : public std::enable_shared_from_this<Proxied> {
   void run(std::uint64_t id) {
     id_ = id;
     const auto keep = shared_from_this();
+    // A user's name comes from an issuer's claims, say: a line break in it would be a header of its
+    // own, such as another group.
+    for (const auto& [name, value] : plan_.headers.fields())
+      if (std::any_of(value.begin(), value.end(), is_control))
+        return fail("net/http: invalid header field value for " + quote(name));
     const std::weak_ptr<Proxied> weak = keep;
     if (plan_.loop != nullptr && plan_.head_limit)
       timer_ = plan_.loop->call_at(plan_.loop->now() + *plan_.head_limit, [weak] {

@@ -122,6 +122,24 @@ TEST(Proxy, SaysWhyThePortCannotBeReached) {
   EXPECT_EQ(keeper->size(), 0U);
 }
 
+TEST(Proxy, SendsNoHeaderThatBreaksItsLine) {
+  auto keeper = std::make_shared<SessionKeeper>();
+  std::string why;
+  forward(keeper, {},
+          {.dial = [](const Dialed&) -> std::shared_ptr<void> {
+             ADD_FAILURE();
+             return {};
+           },
+           .path_and_query = "/",
+           .headers = {{"X-Remote-User", "eve\r\nX-Remote-Group: system:masters"}}},
+          {.answer = {[](HttpResponse) { FAIL(); }},
+           .refuse = [&](const std::string& text) { why = text; }});
+  EXPECT_EQ(why,
+            "error trying to reach service: net/http: invalid header field value for "
+            "\"X-Remote-User\"");
+  EXPECT_EQ(keeper->size(), 0U);
+}
+
 // One end of a client's connection that was handed over.
 TEST(Proxy, JoinsUpgradedConnections) {
   auto keeper = std::make_shared<SessionKeeper>();
