@@ -474,6 +474,24 @@ TEST_F(ServerTest, NobodyTakesOverTheGroupThatSaysWhoServesWhat) {
   EXPECT_EQ(ask("DELETE", path + "/v1.apiregistration.k8s.io").code, 200);
 }
 
+TEST_F(ServerTest, NodesAreNotProxiedToTheServersOwnHost) {
+  int i = 0;
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1",
+                              "169.254.169.254", "fe80::1", "localhost"}) {
+    const std::string name = "n" + std::to_string(++i);
+    ASSERT_EQ(ask("POST", "/api/v1/nodes",
+                  R"({"metadata": {"name": ")" + name +
+                      R"("}, "status": {"addresses": [{"type": "InternalIP", "address": ")" +
+                      address + R"("}]}})")
+                  .code,
+              201)
+        << address;
+    const Answer answer = ask("GET", "/api/v1/nodes/" + name + ":80/proxy/metrics");
+    EXPECT_EQ(answer.code, 400) << address;
+    EXPECT_EQ(answer.json()["message"].as_string(), "address not allowed") << address;
+  }
+}
+
 TEST_F(ServerTest, UnknownFieldsWithoutNumberAreToldInPart) {
   std::string body = R"({"metadata": {"name": "many"})";
   for (int i = 0; i < 50'000; ++i) body += ", \"u" + std::to_string(i) + "\": 1";

@@ -99,10 +99,8 @@ Result<Address> parse_v6(std::string_view input) {
   if (i < 16) {
     if (ellipsis < 0) return fault(input, "address string too short");
     const auto from = address.bytes.begin() + ellipsis;
+    // What stands behind the ellipsis goes to the end, the zeros before it.
     std::rotate(from, address.bytes.begin() + static_cast<std::ptrdiff_t>(i), address.bytes.end());
-    // What stood behind the ellipsis is at its place now; move it to the end.
-    std::rotate(from, from + static_cast<std::ptrdiff_t>(16 - i),
-                from + static_cast<std::ptrdiff_t>(16 - ellipsis));
   } else if (ellipsis >= 0) {
     return fault(input, "the :: must expand to at least one field of zeros");
   }
