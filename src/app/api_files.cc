@@ -170,6 +170,12 @@ Result<FileParts> read_api_files(host::Loop& loop, host::Files& files, const Api
     proxy.group_headers = listed(to_lower(names.proxy_group_headers));
     proxy.extra_prefixes = listed(to_lower(names.proxy_extra_prefixes));
   }
+  if (names.encryption_reload && names.encryption.empty())
+    return Error{Reason::bad_request,
+                 "--encryption-provider-config-automatic-reload needs "
+                 "--encryption-provider-config"};
+  if (names.oidc_issuer.empty() && (!names.oidc_client.empty() || !names.oidc_ca.empty()))
+    return Error{Reason::bad_request, "--oidc-client-id and --oidc-ca-file need --oidc-issuer-url"};
   if (!names.oidc_issuer.empty()) {
     if (!names.authentication.empty())
       return Error{Reason::bad_request,

@@ -45,5 +45,17 @@ TEST(ApiFiles, AChangedEncryptionIsTakenOver) {
   EXPECT_TRUE(sealer->seal("secrets/a/b", "t").starts_with("k8s:enc:aesgcm:v1:two:"));
 }
 
+TEST(ApiFiles, OptionsThatNeedOthersSayWhich) {
+  host::VirtualLoop loop;
+  host::VirtualFiles files;
+  ApiFiles names;
+  names.oidc_client = "a";
+  EXPECT_EQ(read_api_files(loop, files, names).error().message,
+            "--oidc-client-id and --oidc-ca-file need --oidc-issuer-url");
+  names = {};
+  names.encryption_reload = true;
+  EXPECT_FALSE(read_api_files(loop, files, names).ok());
+}
+
 }  // namespace
 }  // namespace keelson::app

@@ -76,10 +76,12 @@ void add_api_options(CLI::App* app, ApiFiles& files) {
   command
       ->add_option("--audit-log-maxsize", files.audit_log_megabytes_max,
                    "MB after which the audit log is begun anew")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
       ->add_option("--audit-log-maxbackup", files.audit_log_backups_max,
                    "Old audit logs that are kept; 0: all")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--encryption-provider-config", files.encryption,
                       "EncryptionConfiguration: what the disk holds only encrypted");

@@ -313,13 +313,21 @@ class Parent {
   bool killed_ = false;
 };
 
+int explain_use() {
+  std::fprintf(stderr, "kill_soak [--kills N] [--seed N]: N from 1 on\n");
+  return 2;
+}
+
 int main_of(const std::vector<std::string>& words) {
+  if (words.size() % 2 != 0) return explain_use();
   long kills = 30, seed = 1;
   for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    const long value = std::strtol(words[i + 1].c_str(), nullptr, 10);
-    if (words[i] == "--kills") kills = value;
-    if (words[i] == "--seed") seed = value;
+    const auto value = parse_int(words[i + 1]);
+    if (words[i] == "--kills" && value) kills = *value;
+    if (words[i] == "--seed" && value) seed = *value;
+    if ((words[i] != "--kills" && words[i] != "--seed") || !value) return explain_use();
   }
+  if (kills < 1) return explain_use();
   std::string directory = "/tmp/keelson-soak-XXXXXX";
   KEELSON_CHECK(::mkdtemp(directory.data()) != nullptr);
   const auto start = std::chrono::steady_clock::now();
