@@ -120,8 +120,9 @@ Result<void> Registry::State::end_definition(const std::string& name, Ending end
                                            .limit = environment.post ? kObjectsPerTurn : 0}));
   for (const store::EntryPtr& entry : page.entries) {
     if (model::is_deleting(entry->value())) continue;
-    auto call = open(system_request(*this, name, model::namespace_of(entry->value()),
-                                    model::name_of(entry->value())));
+    const Request request = system_request(*this, name, model::namespace_of(entry->value()),
+                                           model::name_of(entry->value()));
+    auto call = open(request);  // refers to the request
     const bool removed = call.ok() && remove_as_stored(*this, *call, entry).ok();
     (removed ? ending.removed : ending.failed) = true;
   }

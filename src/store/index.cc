@@ -174,7 +174,7 @@ Revision Index::compaction_wanted(Instant now, const Options& options, Revision 
   auto next = history_.begin();
   for (const Time& time : times_) {
     if (time.revision > bound) break;
-    bool old = now - time.time > options.history_time;
+    bool old = time.time < now - options.history_time;  // a damaged time may be far away
     bool many = history_.size() - events > options.history_events_max;
     bool large = history_bytes_ - freed > bytes_max;
     if (!old && !many && !large) break;
