@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "base/check.h"
 #include "codec/json.h"
 #include "model/meta.h"
 
@@ -45,12 +46,15 @@ class MembersWriter {
 // All members in the order of the keys; sorted if it has others than those.
 void append_in_order(std::string& out, const Value& object,
                      std::span<const std::string_view> keys) {
+  const Value* found[std::size(kMetadata)];  // no order has more keys
+  KEELSON_CHECK(keys.size() <= std::size(found));
   std::size_t known = 0;
-  for (const std::string_view key : keys) known += object.has(key) ? 1 : 0;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    known += (found[i] = object.find(keys[i])) != nullptr ? 1 : 0;
   if (!object.is_object() || known != object.size()) return codec::append_json(out, object);
   MembersWriter writer(out);
-  for (const std::string_view key : keys)
-    if (const Value* found = object.find(key)) codec::append_json(writer.member(key), *found);
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (found[i] != nullptr) codec::append_json(writer.member(keys[i]), *found[i]);
 }
 
 // The status of an authentication review holds a user.

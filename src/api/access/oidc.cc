@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "api/access/jwk.h"
+#include "api/access/known_fields.h"
 #include "base/text.h"
 #include "codec/cel/cel.h"
 #include "codec/json.h"
@@ -65,17 +66,6 @@ Result<void> check_url(const std::string& url, const std::string& place) {
     return invalid("URL must not contain a username or password");
   if (url.find('?') != std::string::npos) return invalid("URL must not contain a query");
   if (url.find('#') != std::string::npos) return invalid("URL must not contain a fragment");
-  return {};
-}
-
-// Fields that nobody reads would be rules that nobody keeps.
-Result<void> check_fields(const Value& given, const std::string& place,
-                          std::initializer_list<std::string_view> known) {
-  for (const auto& member : given.members())
-    if (std::find(known.begin(), known.end(), member.key()) == known.end())
-      return bad(
-          place.empty() ? std::string(member.key()) : place + "." + std::string(member.key()),
-          "unknown field");
   return {};
 }
 

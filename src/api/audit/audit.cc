@@ -1,9 +1,9 @@
 #include "api/audit/audit.h"
 
 #include <algorithm>
-#include <span>
 
 #include "api/access/authentication.h"
+#include "api/access/known_fields.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
@@ -110,21 +110,6 @@ Value reference_of(const RequestInfo& info) {
   return reference;
 }
 
-constexpr std::string_view kPolicyFields[] = {"apiVersion", "kind",  "metadata",
-                                              "omitStages", "rules", "omitManagedFields"};
-constexpr std::string_view kRuleFields[] = {"level",           "users",      "userGroups",
-                                            "verbs",           "resources",  "namespaces",
-                                            "nonResourceURLs", "omitStages", "omitManagedFields"};
-
-// A misspelt condition would make a rule fit everything.
-Result<void> check_fields(const Value& given, const std::string& place,
-                          std::span<const std::string_view> known) {
-  for (const codec::Member& member : given.members())
-    if (std::find(known.begin(), known.end(), member.key()) == known.end())
-      return Error{Reason::bad_request, place + std::string(member.key()) + ": unknown field"};
-  return {};
-}
-
 }  // namespace
 
 Result<AuditPolicy> AuditPolicy::parse(std::string_view text) {
@@ -132,14 +117,17 @@ Result<AuditPolicy> AuditPolicy::parse(std::string_view text) {
   const Value& policy = document.value;
   if (model::api_version_of(policy) != "audit.k8s.io/v1" || model::kind_of(policy) != "Policy")
     return Error{Reason::bad_request, "apiVersion audit.k8s.io/v1 and kind Policy are expected"};
-  TRY_VOID(check_fields(policy, "", kPolicyFields));
+  TRY_VOID(check_fields(
+      policy, "", {"apiVersion", "kind", "metadata", "omitStages", "rules", "omitManagedFields"}));
   TRY_VOID(check_stages(policy["omitStages"], "omitStages"));
   if (policy["rules"].empty())
     return Error{Reason::bad_request, "rules: Required value: a policy of 0 rules is illegal"};
   for (std::size_t i = 0; i < policy["rules"].size(); ++i) {
     const Value& rule = policy["rules"][i];
-    const std::string place = "rules[" + std::to_string(i) + "].";
-    TRY_VOID(check_fields(rule, place, kRuleFields));
+    const std::string rule_place = "rules[" + std::to_string(i) + "]", place = rule_place + ".";
+    TRY_VOID(check_fields(rule, rule_place,
+                          {"level", "users", "userGroups", "verbs", "resources", "namespaces",
+                           "nonResourceURLs", "omitStages", "omitManagedFields"}));
     TRY_VOID(level_of(rule["level"].as_string(), place + "level"));
     TRY_VOID(check_stages(rule["omitStages"], place + "omitStages"));
     const bool of_resources = !rule["resources"].empty() || !rule["namespaces"].empty();
